@@ -1,0 +1,1 @@
+"""Carries entropy from hardware security modules to ESXi hosts, through vCenter."""
