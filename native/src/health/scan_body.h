@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fast looks, included by one file for each instruction set, which defines SCAN and the width
+// of its registers, VECTOR_BYTES.
+
+#include "health/scan.h"
+
+#include <string.h>
+
+typedef uint8_t bytes_v __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t words_v __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t quads_v __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint64_t longs_v __attribute__((vector_size(VECTOR_BYTES)));
+
+#define N_LONGS (VECTOR_BYTES / sizeof(uint64_t))
+
+static inline bytes_v load(const uint8_t *from) {
+  bytes_v vector;
+  memcpy(&vector, from, sizeof vector);
+  return vector;
+}
+
+static inline uint64_t any(longs_v vector) {
+  uint64_t bits = 0;
+  for (size_t i = 0; i < N_LONGS; i++)
+    bits |= vector[i];
+  return bits;
+}
+
+// Sums bytes that are each at most 32 (a window has as many vectors), first in 16-bit lanes.
+static inline uint32_t sum(bytes_v vector) {
+  const longs_v low = (longs_v)vector & UINT64_C(0x00FF00FF00FF00FF);
+  const longs_v high = (longs_v)vector >> 8 & UINT64_C(0x00FF00FF00FF00FF);
+  const longs_v lanes = low + high;
+  uint64_t total = 0;
+  for (size_t i = 0; i < N_LONGS; i++)
+    total += lanes[i];
+  return (uint32_t)(total * UINT64_C(0x0001000100010001) >> 48);
+}
+
+static inline int look(const uint8_t *span, size_t len_bytes, uint8_t symbol, uint32_t *n_equal) {
+  const bytes_v symbols = symbol - (bytes_v){0};
+  bytes_v equal = {0};
+  longs_v found = {0};
+  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES) {
+    const bytes_v here = load(span + i);
+    const bytes_v word_before = load(span + i - 2);
+    const bytes_v block_before = load(span + i - BN_HEALTH_BLOCK_BYTES);
+    found |= (longs_v)((words_v)here == (words_v)word_before);
+    found |= (longs_v)((quads_v)here == (quads_v)block_before); // a part of it, which is rare
+    equal -= (bytes_v)(here == symbols);
+  }
+  *n_equal += sum(equal);
+  return any(found) == 0;
+}
+
+static int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbol, uint32_t *n_equal) {
+  return look(span, len_bytes, symbol, n_equal);
+}
+
+static size_t scan_windows(const uint8_t *windows, size_t n_windows) {
+  for (size_t i = 0; i < n_windows; i++) {
+    const uint8_t *window = windows + i * BN_HEALTH_WINDOW_BYTES;
+    uint32_t n_equal = 0;
+    if (!look(window, BN_HEALTH_WINDOW_BYTES, window[0], &n_equal) ||
+        n_equal >= BN_HEALTH_PROPORTION_DISCARD)
+      return i;
+  }
+  return n_windows;
+}
+
+static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_bytes) {
+  longs_v found = {0};
+  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES)
+    found |= (longs_v)((longs_v)load(one + i) == (longs_v)load(other + i));
+  return any(found) != 0;
+}
+
+const struct bn_scan SCAN = {
+    .span = scan_span,
+    .windows = scan_windows,
+    .same_word = scan_same_word,
+};
