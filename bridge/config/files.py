@@ -1,0 +1,85 @@
+"""Checks of the files that a configuration names."""
+
+import ssl
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.config.errors import ConfigError, Problem
+from bridge.config.models import BridgeConfig, HsmConfig, VCenterConfig
+from bridge.config.secrets import Warn, check_secret_file
+
+
+def check_files(config: BridgeConfig, warn: Warn | None = None) -> None:
+    """Raise a ConfigError for each module, secret or CA file that cannot be used."""
+    problems: list[Problem] = []
+    for hsm in config.hsm.values():
+        problems += _hsm_problems(hsm, warn)
+    for vcenter in config.vcenter.values():
+        problems += _vcenter_problems(vcenter, warn)
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_hsm_files(hsm: HsmConfig, warn: Warn | None = None) -> None:
+    """Raise a ConfigError if this HSM's module or PIN cannot be used."""
+    problems = list(_hsm_problems(hsm, warn))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:
+    wrong = _not_a_file(hsm.module)
+    if wrong:
+        yield Problem(
+            f"hsm.{hsm.name}.module",
+            f"{hsm.module} {wrong}; name the PKCS#11 library that the HSM's vendor delivers",
+        )
+    try:
+        path = hsm.pin_path()
+        if path is not None and hsm.pin_credential is not None:
+            # systemd lets the service in by an access list, which shows in the mode as group bits
+            check_secret_file(f"hsm.{hsm.name}.pin_credential", path)
+        elif path is not None:
+            check_secret_file(f"hsm.{hsm.name}.pin_file", path, warn)
+    except ConfigError as error:
+        yield from error.problems
+
+
+def _vcenter_problems(vcenter: VCenterConfig, warn: Warn | None) -> Iterator[Problem]:
+    try:
+        vcenter.password(warn)
+    except ConfigError as error:
+        yield from error.problems
+    if vcenter.ca_file is None:
+        return
+    wrong = _not_a_file(vcenter.ca_file) or _not_certificates(vcenter.ca_file)
+    if wrong:
+        yield Problem(
+            f"vcenter.{vcenter.name}.ca_file",
+            f"{vcenter.ca_file} {wrong}; get the certificates from "
+            f"{vcenter.url}/certs/download.zip",
+        )
+
+
+def _not_a_file(path: Path) -> str:
+    try:
+        with path.open("rb"):
+            pass
+        return "" if stat.S_ISREG(path.stat().st_mode) else "is not a file"
+    except FileNotFoundError:
+        return "does not exist"
+    except PermissionError:
+        return "may not be read by this user"
+    except IsADirectoryError:
+        return "is a directory"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _not_certificates(path: Path) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (ssl.SSLError, OSError):
+        return "holds no certificate in PEM form"
+    return ""
