@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A refused PIN is never tried again: the note that outlives the process.
+
+Without a state directory the note is kept in memory only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from bridge.source.errors import SourceRefused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class PinLatch:
+    """Says whether the PIN of the HSM `name` was refused; a person has to undo it."""
+
+    def __init__(self, state_dir: Path | None, name: str) -> None:
+        self._path = None if state_dir is None else state_dir / f"pin-refused.{name}"
+        self._name = name
+        self._line: str | None = None
+
+    def check(self) -> None:
+        """Raise SourceRefused if the PIN was refused before."""
+        if self._line is not None:
+            raise SourceRefused(self._line)
+        if self._path is not None and os.path.lexists(self._path):
+            raise SourceRefused(
+                f"hsm.{self._name}: the PIN was refused before and is not tried again: "
+                f"correct it, then remove {self._path}"
+            )
+
+    def set(self, reason: str) -> SourceRefused:
+        """Note it, on disk before anything else; gives the error to raise."""
+        line = f"hsm.{self._name}: {reason}; the PIN is not tried again: "
+        if self._path is None:
+            line += "correct it, then start the bridge anew"
+        else:
+            when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
+            note = (
+                f"{when}: [hsm.{self._name}] {reason}.\n"
+                "Another wrong try may lock the token. Correct the PIN, then remove this file.\n"
+            )
+            try:
+                _write(self._path, note)
+                line += f"correct it, then remove {self._path}"
+            except OSError as error:
+                line += f"correct it; {self._path} could not be written ({error.strerror})"
+        self._line = line
+        return SourceRefused(line)
+
+
+def _write(path: Path, note: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, note.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,145 @@
+"""A refused PIN is tried once, by nobody ever again."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from bridge.source.account import Fate
+from bridge.source.errors import SourceMisconfigured, SourceRefused
+from bridge.source.status import SourceState
+from tests.source.conftest import alive, running, until
+from tests.support.testtoken import Trouble
+
+FINAL_TRY = 0x00020000
+LOCKED = 0x00040000
+
+
+@pytest.fixture
+def wrong_pin(pin_file):
+    pin_file.write_text("000000\n")
+    return pin_file
+
+
+async def _refused(source):
+    with pytest.raises(SourceRefused) as refused:
+        await asyncio.wait_for(source.run(), 20)
+    source.close()
+    assert source.status().state is SourceState.LATCHED_PIN
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+async def test_the_right_pin_logs_in_each_process_once(make, token, pin_file):
+    token.login_needed = 1
+    source = make(pin_file=pin_file)
+    async with running(source):
+        await until(lambda: source.is_running)
+        assert token.logins == 1
+        os.kill(source.status().pid, signal.SIGKILL)
+        await until(lambda: source.status().restarts == 1 and source.is_running)
+        assert token.logins == 2
+
+
+async def test_without_a_pin_there_is_no_login(make, token):
+    source = make()
+    async with running(source):
+        await until(lambda: source.is_running)
+    assert token.logins == 0
+
+
+async def test_a_wrong_pin_is_tried_once_by_one_source(make, token, wrong_pin):
+    token.login_needed = 1
+    source = make(pin_file=wrong_pin)
+    line = await _refused(source)
+    assert line.startswith("hsm.test: the PIN was refused: CKR_PIN_INCORRECT (0xA0) from C_Login")
+    assert "start the bridge anew" in line
+    await _refused(source)
+    assert token.logins == 1
+
+
+async def test_a_wrong_pin_is_tried_once_by_all_bridges_to_come(make, token, wrong_pin, tmp_path):
+    token.login_needed = 1
+    await _refused(make(pin_file=wrong_pin, state_dir=tmp_path))
+    note = tmp_path / "pin-refused.test"
+    assert f"remove {note}" in await _refused(make(pin_file=wrong_pin, state_dir=tmp_path))
+    assert "000000" not in note.read_text()
+    assert token.logins == 1
+    note.unlink()
+    wrong_pin.write_text("123456")
+    source = make(pin_file=wrong_pin, state_dir=tmp_path)
+    async with running(source):
+        await until(lambda: source.is_running)
+    assert token.logins == 2
+
+
+async def test_a_crash_in_c_login_counts_as_refused(make, token, pin_file, tmp_path):
+    token.trouble = Trouble.LOGIN_CRASHES
+    line = await _refused(make(pin_file=pin_file, state_dir=tmp_path))
+    assert "the source was killed by SIGSEGV, in the middle of C_Login" in line
+    await _refused(make(pin_file=pin_file, state_dir=tmp_path))
+    assert token.logins == 1
+
+
+async def test_a_hang_in_c_login_is_killed_and_counts_as_refused(make, token, pin_file, tmp_path):
+    token.trouble = Trouble.LOGIN_HANGS
+    source = make(pin_file=pin_file, state_dir=tmp_path, start_timeout_seconds=0.5)
+    assert "hung while in C_Login for more than 0.5 s" in await _refused(source)
+    assert (tmp_path / "pin-refused.test").exists()
+    assert token.logins == 1
+
+
+async def test_being_stopped_in_the_middle_of_c_login_counts_as_refused(
+    make, token, pin_file, tmp_path
+):
+    token.trouble = Trouble.LOGIN_HANGS
+    source = make(pin_file=pin_file, state_dir=tmp_path)
+    task = asyncio.create_task(source.run())
+    await until(lambda: token.logins == 1)
+    pid = source.status().pid
+    await source.stop()
+    assert task.done()
+    assert not alive(pid)
+    assert (tmp_path / "pin-refused.test").exists()
+
+
+@pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
+async def test_a_token_that_is_about_to_lock_sees_no_login(make, token, pin_file, flag, word):
+    token.flags = flag
+    line = await _refused(make(pin_file=pin_file))
+    assert word in line
+    assert "no login was made" in line
+    assert token.logins == 0
+
+
+@pytest.mark.parametrize("content", [None, ""])
+async def test_a_pin_that_cannot_be_read_is_a_mistake_of_configuration(
+    make, token, pin_file, content
+):
+    pin_file.unlink()
+    if content is not None:
+        pin_file.write_text(content)
+    source = make(pin_file=pin_file)
+    with pytest.raises(SourceMisconfigured, match="the PIN cannot be read"):
+        await source.run()
+    source.close()
+    assert token.logins == 0
+
+
+async def test_what_was_published_before_a_refusal_stays(make, token, pin_file):
+    source = make(pin_file=pin_file)
+    task = asyncio.create_task(source.run())
+    await until(lambda: source.supply.available_bytes > 1_000_000)
+    pin_file.write_text("000000")
+    os.kill(source.status().pid, signal.SIGKILL)
+    with pytest.raises(SourceRefused):
+        await asyncio.wait_for(task, 20)
+    take = source.supply.take(1_000_000)
+    take.spend()
+    take.done(Fate.DELIVERED)
+    source.close()
+    account = source.supply.account()
+    assert account.closes
+    assert account.delivered > 900_000
+    assert token.logins == 2
