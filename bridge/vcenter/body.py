@@ -1,0 +1,128 @@
+"""The body of an add request: Base64 text that lies in ring slots, sent without being copied here.
+
+Whoever sends it gives the pieces to one EntropyBody and forgets them. The body gives each up as
+it is handed to the transport, and all of them on drop(), and lets no exception keep one: the ring
+takes a slot back only when nothing refers to it.
+"""
+
+import fcntl
+from collections import deque
+from collections.abc import Callable, Iterable
+from termios import TIOCOUTQ
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import WriteTransport
+
+PREFIX = b'{"data":"'
+SUFFIX = b'"}'
+AROUND_BYTES = len(PREFIX) + len(SUFFIX)
+
+_NOTHING = b"\0\0\0\0"  # an int, as the kernel writes it
+
+
+class EntropyBody:
+    """`{"data":"…"}` around pieces that concatenate to Base64 text; can be sent once.
+
+    `on_start` is called once, in the moment in which the first of the text goes to the transport.
+    """
+
+    __slots__ = (
+        "_is_claimed",
+        "_on_start",
+        "_out",
+        "_pieces",
+        "_transport",
+        "finished",
+        "size",
+        "started",
+    )
+
+    def __init__(self, pieces: Iterable[memoryview], on_start: Callable[[], None]) -> None:
+        self._pieces: deque[memoryview] = deque()
+        self.size = AROUND_BYTES
+        for piece in pieces:
+            if n_bytes := piece.nbytes:
+                self._pieces.append(piece)
+                self.size += n_bytes
+        if not self._pieces:
+            raise ValueError("an add needs at least one byte")
+        self._on_start: Callable[[], None] | None = on_start
+        self._transport: WriteTransport | None = None
+        self._is_claimed = False
+        self._out = False
+        self.started = False
+        self.finished = False
+
+    def claim(self, transport: "WriteTransport | None") -> None:
+        """Bind the body to the one connection that it is ever sent on."""
+        if self._is_claimed:
+            raise RuntimeError("entropy is never sent twice")
+        self._is_claimed = True
+        self._transport = transport
+
+    def start(self) -> None:
+        """Say that the first of the text goes now; raises if it cannot, and then it must not."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the connection was lost before the body was sent")
+        if self._on_start is not None:
+            self._on_start()
+            self._on_start = None
+        self.started = True
+
+    @property
+    def has_more(self) -> bool:
+        """Whether pieces are left to be sent."""
+        return bool(self._pieces)
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it was given up, and what is left must not be sent."""
+        return self._transport is None
+
+    def next_piece(self) -> memoryview:
+        """Give up the next piece."""
+        return self._pieces.popleft()
+
+    def move_to(self, chunks: "list[bytes | memoryview]", bytes_max: int) -> None:
+        """Give up the next pieces: as many as are `bytes_max` together, one at least."""
+        pieces = self._pieces
+        left = bytes_max
+        while pieces:
+            left -= pieces[0].nbytes
+            chunks.append(pieces.popleft())
+            if pieces and left < pieces[0].nbytes:
+                return
+
+    def is_out(self) -> bool:
+        """Whether the other end's kernel has acknowledged all that was handed to the transport.
+
+        The acknowledgement comes with the reply or before it, unless the reply came early.
+        """
+        if not self._out:
+            self._out = self._look_whether_out()
+        return self._out
+
+    def _look_whether_out(self) -> bool:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        if not self.finished or transport.get_write_buffer_size():
+            return False
+        peer = transport.get_extra_info("socket")
+        try:
+            # beneath TLS the transport's buffer is not all that waits
+            return fcntl.ioctl(peer.fileno(), TIOCOUTQ, _NOTHING) == _NOTHING
+        except OSError:
+            return False
+
+    def abort(self) -> None:
+        """Cut the connection, so that nothing more of the body is sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def drop(self) -> None:
+        """Give up every reference to the pieces, the callback and the connection."""
+        self._pieces.clear()
+        self._on_start = None
+        self._transport = None

@@ -1,0 +1,201 @@
+"""One connection: sends a request, reads the reply, and knows when it can be used again."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from bridge.vcenter.body import PREFIX, SUFFIX, EntropyBody
+from bridge.vcenter.fastpath.reply import ReplyReader
+from bridge.vcenter.path import FAILURES, NotHttp
+from bridge.vcenter.replies import Reply
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+READ_BYTES = 16 * 1024
+BATCH_BYTES = 128 * 1024  # of the body, between two looks at whether to go on
+
+
+class Line(asyncio.BufferedProtocol):
+    """A connection that aiohttp made. `lost` is called when it has ended, whoever ended it."""
+
+    def __init__(
+        self,
+        connection: "Connection",
+        loop: asyncio.AbstractEventLoop,
+        lost: Callable[["Line"], None],
+    ) -> None:
+        transport = connection.transport
+        handler = connection.protocol
+        if transport is None or handler is None or handler.should_close:
+            connection.close()  # it ended, or sent something, before anything was asked
+            raise aiohttp.ServerDisconnectedError
+        self.transport = transport
+        self.deadline = 0.0
+        self.idle_since = 0.0
+        self.n_exchanges = 0
+        self._connection = connection
+        self._handler = handler
+        self._loop = loop
+        self._lost = lost
+        self._buffer = bytearray(READ_BYTES)
+        self._bytes = memoryview(self._buffer)
+        self._reader: ReplyReader | None = None
+        self._failure: Exception | None = None
+        self._is_over = False
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        # those of the loop join what they are given, which copies it
+        self._takes_lists = type(transport).__module__.startswith("uvloop.")
+        transport.set_protocol(self)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the next exchange can be made here."""
+        return not self._is_over and not self.transport.is_closing()
+
+    async def exchange(self, head: bytes, body: EntropyBody | None, reply_bytes_max: int) -> Reply:
+        """Make one exchange; raises one of FAILURES when no status came."""
+        self.n_exchanges += 1
+        reader = self._reader = ReplyReader(reply_bytes_max)
+        done = False
+        try:
+            if body is None:
+                self.transport.write(head)
+            else:
+                self._begin(head, body)
+                if body.has_more:
+                    await self._send_more(body, reader)
+            while reader.status is None:
+                await self._event()
+            if body is not None and not body.is_out():
+                # answered before all of it was there: the line is cut as soon as this returns
+                return self._early_reply(reader, reader.status, body)
+            trouble = None if reader.is_complete else await self._read_more(reader)
+            done = reader.keep_alive and trouble is None
+            return Reply(reader.status, reader.payload, reader.headers, trouble, reader.too_large)
+        finally:
+            self._reader = None
+            if not done:
+                self.abort()
+
+    def _begin(self, head: bytes, body: EntropyBody) -> None:
+        body.claim(self.transport)
+        try:
+            body.start()
+        except Exception:  # noqa: BLE001 - whoever gave the body may call it off
+            raise aiohttp.ClientConnectionError("nothing was sent") from None
+        self._write([head + PREFIX], body)
+
+    def _write(self, chunks: list[bytes | memoryview], body: EntropyBody) -> None:
+        """Hand over what comes first, the next pieces, and the end after the last of them."""
+        body.move_to(chunks, BATCH_BYTES)
+        if not body.has_more:
+            chunks.append(SUFFIX)
+            body.finished = True
+        if self._takes_lists:
+            self.transport.writelines(chunks)
+        else:
+            for chunk in chunks:
+                self.transport.write(chunk)
+
+    async def _send_more(self, body: EntropyBody, reader: ReplyReader) -> None:
+        while body.has_more and reader.status is None:
+            if self._paused or self._is_over:
+                await self._event()
+            else:
+                self._write([], body)
+
+    async def _read_more(self, reader: ReplyReader) -> Exception | None:
+        """Read until the reply is complete; returns why it never will be."""
+        try:
+            while not reader.is_complete:
+                await self._event()
+        except FAILURES as error:
+            return error.with_traceback(None)
+        return None
+
+    def _early_reply(self, reader: ReplyReader, status: int, body: EntropyBody) -> Reply:
+        trouble = None if reader.is_complete or not body.finished else self._failure
+        early = not body.finished
+        return Reply(status, reader.payload, reader.headers, trouble, reader.too_large, early)
+
+    async def _event(self) -> None:
+        """Wait until something has happened; raises if the connection is over."""
+        if self._is_over:
+            failure, self._failure = self._failure, None
+            try:
+                raise failure or aiohttp.ServerDisconnectedError
+            finally:
+                del failure  # or this frame and the exception keep each other
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, failure: Exception) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._failure = failure
+        self._wake()
+
+    def time_out(self) -> None:
+        """End the exchange that runs."""
+        self._fail(TimeoutError())
+
+    def abort(self) -> None:
+        """End the connection at once; nothing that waits in it is sent any more."""
+        self._fail(aiohttp.ServerDisconnectedError())
+        self.transport.abort()
+        self._connection.close()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Offer where to read to."""
+        return self._bytes
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read on in the reply; whatever nobody asked for ends the connection."""
+        reader = self._reader
+        if reader is None:
+            self.abort()
+            return
+        try:
+            reader.feed(bytes(self._bytes[:nbytes]))
+        except NotHttp as error:
+            self._fail(error.with_traceback(None))
+        if reader.status is not None:
+            self._wake()
+
+    def pause_writing(self) -> None:
+        """Stop handing over: the transport holds enough."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._paused = False
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the exchange that runs, and give aiohttp its connection back."""
+        if self._reader is not None:
+            if exc is None:
+                self._reader.feed_end()
+            if self._reader.status is not None and not self._reader.is_complete:
+                self._fail(aiohttp.ClientPayloadError())
+        if exc is None:
+            self._fail(aiohttp.ServerDisconnectedError())
+        elif isinstance(exc, OSError) and not isinstance(exc, ssl.SSLError):
+            self._fail(aiohttp.ClientOSError(*exc.args))
+        else:
+            self._fail(aiohttp.ClientConnectionError())
+        self._handler.connection_lost(exc)
+        self._connection.close()
+        self._lost(self)

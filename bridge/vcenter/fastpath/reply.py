@@ -1,0 +1,232 @@
+"""Reads one HTTP reply, strictly: whatever could be understood in two ways is not HTTP."""
+
+import re
+from enum import IntEnum
+
+from multidict import CIMultiDict
+
+from bridge.vcenter.path import NotHttp
+
+HEAD_BYTES_MAX = 32 * 1024
+CHUNK_LINE_BYTES_MAX = 1024
+
+# possessive, so that time does not grow faster than length, whatever comes
+_STATUS_LINE = rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n"
+_FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
+_HEAD = re.compile(_STATUS_LINE + rb"(?:" + _FIELD + rb")*+\r\n")
+_BEGUN_HEAD = re.compile(_STATUS_LINE)
+_TRAILER = re.compile(_FIELD)
+# in a head whose letters were made small
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding|connection):([^\r]*+)")
+_TELLING = re.compile(rb"\n(retry-after|date|location):([^\r]*+)")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+_BLANK = b" \t"
+
+
+class _Part(IntEnum):
+    HEAD = 0
+    SIZED = 1  # as many bytes as the head says
+    CHUNK_LINE = 2
+    CHUNK = 3
+    CHUNK_END = 4
+    TRAILERS = 5
+    UNTIL_END = 6  # of the connection
+    DONE = 7
+
+
+_AT_HEAD = _Part.HEAD  # looked up for every reply
+_AT_SIZED = _Part.SIZED
+_DONE = _Part.DONE
+
+
+class ReplyReader:
+    """One reply, fed as it comes. `payload_bytes_max` bounds what is kept of it.
+
+    `status` is None until the final head was read. Of the headers only those are kept that
+    anybody asks for, and of a success none.
+    """
+
+    __slots__ = (
+        "_held",
+        "_left",
+        "_part",
+        "_payload",
+        "_payload_bytes_left",
+        "headers",
+        "keep_alive",
+        "status",
+        "too_large",
+    )
+
+    def __init__(self, payload_bytes_max: int) -> None:
+        self.status: int | None = None
+        self.headers: CIMultiDict[str] | None = None
+        self.too_large = False
+        self.keep_alive = False
+        self._payload_bytes_left = payload_bytes_max
+        self._part = _AT_HEAD
+        self._held = b""
+        self._left = 0
+        self._payload: list[bytes] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the reply has ended, or nothing more of it is wanted."""
+        return self._part is _DONE
+
+    @property
+    def payload(self) -> bytes:
+        """What came of the payload; empty when it is too large."""
+        return self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
+
+    def feed(self, data: bytes) -> None:
+        """Read on; raises NotHttp, also for bytes after the end."""
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        while data:
+            part = self._part
+            if part is _AT_HEAD:
+                data = self._read_head(data)
+            elif part is _AT_SIZED or part is _Part.CHUNK:
+                data = self._read_sized(data)
+            elif part is _DONE:
+                if self.too_large:
+                    return
+                raise NotHttp("bytes after the end")
+            elif part is _Part.UNTIL_END:
+                self._keep(data)
+                return
+            else:
+                data = self._read_between_chunks(data)
+
+    def feed_end(self) -> None:
+        """Say that the connection has ended in good order, which ends some replies."""
+        if self._part is _Part.UNTIL_END:
+            self._part = _DONE
+
+    def _read_head(self, data: bytes) -> bytes:
+        head = _HEAD.match(data)
+        if head is None:
+            self._hold_head(data)
+            return b""
+        end = head.end()
+        if end > HEAD_BYTES_MAX:
+            raise NotHttp("a head that is too long")
+        status = int(head[2])
+        if status >= 200:
+            self.keep_alive = head[1] == b"1"
+            self._read_framing(data[:end].lower())
+            if status >= 300:
+                self._read_headers(data[:end])
+            self._begin_payload(status)
+            if self._part is _AT_SIZED and len(data) - end == self._left:  # as nearly always
+                self._payload.append(data[end:])
+                self._part = _DONE
+                return b""
+        elif status == 101:
+            raise NotHttp("another protocol")
+        return data[end:]
+
+    def _hold_head(self, data: bytes) -> None:
+        """Wait for more, if this may still become a head."""
+        if len(data) > HEAD_BYTES_MAX:
+            raise NotHttp("a head that is too long")
+        if b"\r\n\r\n" in data:
+            raise NotHttp("a head line that is none")
+        if b"\n" in data:
+            if _BEGUN_HEAD.match(data) is None:
+                raise NotHttp("no status line")
+        elif not b"HTTP/1.".startswith(data[:7]):
+            raise NotHttp("no status line")
+        self._held = data
+
+    def _read_headers(self, head: bytes) -> None:
+        self.headers = CIMultiDict()
+        for field in _TELLING.finditer(head.lower()):
+            value = head[field.start(2) : field.end(2)].strip(_BLANK)
+            self.headers.add(field[1].decode("ascii"), value.decode("latin-1"))
+
+    def _read_framing(self, head: bytes) -> None:
+        """Set `_part` and `_left` for what follows."""
+        length: bytes | None = None
+        self._part = _Part.UNTIL_END
+        for name, value in _FRAMING.findall(head):
+            if name == b"connection":
+                self.keep_alive = self.keep_alive and b"close" not in value
+                continue
+            if length is not None or self._part is _Part.CHUNK_LINE:
+                raise NotHttp("two lengths")
+            if name == b"content-length":
+                length = value.strip(_BLANK)
+            elif value.strip(_BLANK) == b"chunked":
+                self._part = _Part.CHUNK_LINE
+            else:
+                raise NotHttp("a coding that was not asked for")
+        if length is not None:
+            if _LENGTH.fullmatch(length) is None:
+                raise NotHttp("a length that is no number")
+            self._left = int(length)
+            self._part = _AT_SIZED if self._left else _DONE
+
+    def _begin_payload(self, status: int) -> None:
+        self.status = status
+        if status in (204, 304):
+            self._part = _DONE
+        elif self._part is _Part.UNTIL_END:
+            self.keep_alive = False
+        elif self._left > self._payload_bytes_left:
+            self._refuse()
+
+    def _read_sized(self, data: bytes) -> bytes:
+        left = self._left
+        chunk = data if len(data) <= left else data[:left]
+        self._left = left - len(chunk)
+        self._keep(chunk)
+        if not self._left and not self.too_large:
+            self._part = _DONE if self._part is _AT_SIZED else _Part.CHUNK_END
+        return data[left:]
+
+    def _read_between_chunks(self, data: bytes) -> bytes:
+        line, found, rest = data.partition(b"\r\n")
+        if len(line) > CHUNK_LINE_BYTES_MAX:
+            raise NotHttp("a chunk's line that is too long")
+        if not found:
+            if b"\n" in line or (self._part is _Part.CHUNK_END and line != b"\r"):
+                raise NotHttp("a chunk that is none")
+            self._held = data
+            return b""
+        if self._part is _Part.CHUNK_END:
+            if line:
+                raise NotHttp("a chunk that does not end")
+            self._part = _Part.CHUNK_LINE
+        elif self._part is _Part.TRAILERS:
+            if not line:
+                self._part = _DONE
+            elif _TRAILER.fullmatch(line + b"\r\n") is None:
+                raise NotHttp("a trailer that is none")
+            else:
+                self._count(len(line))  # or there would be no end to them
+        else:
+            size = _CHUNK_LINE.fullmatch(line)
+            if size is None:
+                raise NotHttp("a chunk's size that is no number")
+            self._left = int(size[1], 16)
+            self._part = _Part.CHUNK if self._left else _Part.TRAILERS
+        return rest
+
+    def _keep(self, data: bytes) -> None:
+        self._payload.append(data)
+        self._count(len(data))
+
+    def _count(self, n_bytes: int) -> None:
+        self._payload_bytes_left -= n_bytes
+        if self._payload_bytes_left < 0:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self.too_large = True
+        self.keep_alive = False
+        self._payload.clear()
+        self._part = _DONE
