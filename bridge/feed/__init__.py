@@ -1,0 +1,1 @@
+"""Feeding: the planner decides, the pusher does."""

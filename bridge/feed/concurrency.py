@@ -1,0 +1,95 @@
+"""How many requests one vCenter is sent at once: few at first, more while it keeps up."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+_START = 8
+_BASELINE_SECONDS = 60.0  # the fastest answer within this time is what the vCenter can do unloaded
+_SLOWER_BY = 3.0  # this many times the baseline, and ...
+_SLOWER_BY_SECONDS = 0.1  # ... this much on top: queues have formed
+_DECREASES_APART_SECONDS = 1.0
+_WINDOW = 20
+
+
+class Outcome(Enum):
+    """What an ended request says about its vCenter's load."""
+
+    GOOD = "good"
+    UNAVAILABLE = "unavailable"  # 503: one host's trouble, unless many hosts say so at once
+    THROTTLED = "throttled"  # 429, or 503 with Retry-After
+    LOST = "lost"  # no answer
+    NEUTRAL = "neutral"  # an answer that says nothing about load, as 404
+
+
+class Gate:
+    """An additive-increase, multiplicative-decrease limit between 1 and `ceiling` requests.
+
+    The clock is the caller's: `now` is in seconds and only ever grows.
+    """
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling
+        self.in_flight = 0
+        self._limit = float(min(_START, ceiling))
+        self._paused_until = float("-inf")
+        self._decreased_at = float("-inf")
+        self._smoothed_seconds: float | None = None
+        self._baseline: deque[tuple[float, float]] = deque()  # (when, seconds), seconds rising
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)  # True: a 503
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be in flight now."""
+        return max(1, int(self._limit))
+
+    def opens_at(self) -> float | None:
+        """When a pause ends; None while the gate is full, for then a request's end opens it."""
+        return self._paused_until if self.in_flight < self.limit else None
+
+    def is_open(self, now: float) -> bool:
+        """Whether a further request may begin now."""
+        return self.in_flight < self.limit and now >= self._paused_until
+
+    def pause(self, until: float) -> None:
+        """Begin nothing before `until`: the vCenter asked for it, or cannot be reached."""
+        self._paused_until = max(self._paused_until, until)
+
+    def begun(self) -> None:
+        """Count a request that begins."""
+        self.in_flight += 1
+
+    def ended(self, now: float, outcome: Outcome, seconds: float | None = None) -> None:
+        """Count a request that ended; `seconds` is its time where that is comparable (looks)."""
+        was_full = self.in_flight >= self.limit
+        self.in_flight -= 1
+        self._recent.append(outcome is Outcome.UNAVAILABLE)
+        if outcome in (Outcome.THROTTLED, Outcome.LOST):
+            self._decrease(now, 0.5)
+        elif outcome is Outcome.UNAVAILABLE:
+            if len(self._recent) == _WINDOW and sum(self._recent) * 2 > _WINDOW:
+                self._decrease(now, 0.5)
+        elif seconds is not None and self._is_slower(now, seconds):
+            self._decrease(now, 0.9)
+        elif outcome is Outcome.GOOD and was_full:
+            self._limit = min(float(self.ceiling), self._limit + 1.0 / self._limit)
+
+    def _decrease(self, now: float, factor: float) -> None:
+        if now - self._decreased_at >= _DECREASES_APART_SECONDS:
+            self._decreased_at = now
+            self._limit = max(1.0, self._limit * factor)
+            self._recent.clear()
+
+    def _is_slower(self, now: float, seconds: float) -> bool:
+        baseline = self._baseline
+        while baseline and baseline[-1][1] >= seconds:
+            baseline.pop()
+        baseline.append((now, seconds))
+        while baseline[0][0] < now - _BASELINE_SECONDS:
+            baseline.popleft()
+        smoothed = self._smoothed_seconds
+        smoothed = seconds if smoothed is None else smoothed + (seconds - smoothed) / 8
+        self._smoothed_seconds = smoothed
+        fastest = baseline[0][1]
+        return smoothed > max(_SLOWER_BY * fastest, fastest + _SLOWER_BY_SECONDS)

@@ -1,0 +1,232 @@
+"""What is known of one host: its last reading, its drain, and when to turn to it again.
+
+Only the planner writes here. All times are the caller's, in seconds on one clock that never goes
+back; a level between two readings is an estimate, the room is always that of the last reading.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bridge.feed.drain import DrainEstimate
+from bridge.feed.policy import GROUP_BYTES
+
+if TYPE_CHECKING:
+    from bridge.feed.decision import HostKey
+    from bridge.feed.policy import Policy
+    from bridge.feed.turns import Group
+    from bridge.feed.water import Need
+
+DEFAULT_TIMEOUT_SECONDS = 60.0
+_SHARED_SECONDS = 600.0
+_SHARED_TRUST_SECONDS = 2.0
+_TIMEOUTS_OF_TRUST = 3.0
+_SHORTFALLS_BEFORE_HOLD = 2
+_HOLD_SECONDS = 5.0
+_HOLD_SECONDS_MOST = 60.0
+_READINGS_TO_SPREAD = 3
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A host's pool as vCenter reports it, in bytes."""
+
+    capacity_bytes: int
+    available_bytes: int
+    low_watermark_bytes: int
+    inactive_source_timeout_seconds: float
+
+    def sane(self) -> Reading:
+        """Return it with a watermark given in bits put right and every figure within bounds."""
+        if (
+            0 <= self.available_bytes <= self.capacity_bytes
+            and 0 <= self.low_watermark_bytes <= self.capacity_bytes
+            and self.inactive_source_timeout_seconds > 0
+        ):
+            return self
+        capacity = max(0, self.capacity_bytes)
+        watermark = max(0, self.low_watermark_bytes)
+        if watermark > capacity:
+            watermark = min(capacity, watermark // 8)
+        timeout = self.inactive_source_timeout_seconds
+        return Reading(
+            capacity_bytes=capacity,
+            available_bytes=min(capacity, max(0, self.available_bytes)),
+            low_watermark_bytes=watermark,
+            inactive_source_timeout_seconds=timeout if timeout > 0 else DEFAULT_TIMEOUT_SECONDS,
+        )
+
+
+class HostState(StrEnum):
+    """How the planner stands with a host."""
+
+    NEW = "new"
+    READ = "read"
+    UNCERTAIN = "uncertain"
+    ABSENT = "absent"
+
+
+@dataclass(slots=True, eq=False)
+class Host:
+    """One host in the planner's books."""
+
+    key: HostKey
+    group: Group
+    serial: int
+    contact_at: float
+    """The last moment at which vCenter answered for it; before that, when it was added."""
+    drain: DrainEstimate = field(default_factory=DrainEstimate)
+    state: HostState = HostState.NEW
+    reason: str = ""
+    leaving: bool = False
+    reading: Reading | None = None
+    read_at: float = 0.0
+    readings: int = 0
+    visit_bytes: int | None = None
+    """What the visit under way carries, 0 for a look; None between visits."""
+    not_before: float = 0.0
+    setbacks: int = 0
+    shortfalls: int = 0
+    shared_until: float = -math.inf
+    low: bool = False
+    """Counted in its group among those who wait below their watermark, or were never read."""
+    counted_bytes_per_second: float = 0.0
+    """Its part in the drain of its group."""
+    stamps: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    dry_at: float = 0.0
+    refill_at: float = math.inf
+    top_up_at: float = math.inf
+    look_at: float = 0.0
+    look_by: float = 0.0
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long the host waits for its source before it calls it lost."""
+        if self.reading is None:
+            return DEFAULT_TIMEOUT_SECONDS
+        return self.reading.inactive_source_timeout_seconds
+
+    @property
+    def look_deadline(self) -> float:
+        """The moment by which it has to be looked at: a third of its timeout."""
+        return self.contact_at + self.timeout_seconds / 3.0
+
+    @property
+    def may_be_low(self) -> bool:
+        """Say whether it is below its watermark for all that is known."""
+        if self.state is HostState.ABSENT:
+            return False
+        if self.reading is None:
+            return True
+        return self.reading.available_bytes < self.reading.low_watermark_bytes
+
+    def level_at(self, now: float) -> float:
+        """Estimate what the host holds, in bytes."""
+        if self.reading is None:
+            return 0.0
+        used = self.drain.near * max(0.0, now - self.read_at)
+        return max(0.0, self.reading.available_bytes - used)
+
+    def need_at(self, now: float, refill_below: float) -> Need:
+        """Return what it takes to refill it, for water-filling."""
+        reading, rate = self.reading, self.drain.far
+        if reading is None:
+            return 0.0, 0.0, rate
+        to_dry = self.dry_at - now if self.dry_at > now else 0.0
+        missing = refill_below * reading.capacity_bytes - self.level_at(now)
+        return to_dry, to_dry + missing / rate, rate
+
+    def shared_at(self, now: float) -> bool:
+        """Say whether somebody else was seen to feed it lately."""
+        return now < self.shared_until
+
+    def trusted_at(self, now: float) -> bool:
+        """Say whether its last reading is fresh enough to send bytes by."""
+        trust = _TIMEOUTS_OF_TRUST * self.timeout_seconds
+        if self.shared_at(now):
+            trust = min(trust, _SHARED_TRUST_SECONDS)
+        return self.state is HostState.READ and now - self.read_at <= trust
+
+    def room_at(self, now: float) -> int:
+        """Return the bytes that fit for certain, a multiple of 3, less what sharing asks for."""
+        if self.reading is None or self.state is not HostState.READ:
+            return 0
+        room = self.reading.capacity_bytes - self.reading.available_bytes
+        if self.shared_at(now):
+            room -= self.reading.capacity_bytes // 16
+        return max(0, room - room % GROUP_BYTES)
+
+    def take_reading(self, reading: Reading, now: float) -> None:
+        """Learn from a reading that ended a visit, or came between visits."""
+        reading = reading.sane()
+        if self.reading is not None and self.state is HostState.READ:
+            self._compare(self.reading, reading, now)
+        else:
+            self.drain.skip()
+        self.state, self.reason, self.setbacks = HostState.READ, "", 0
+        self.reading, self.read_at, self.contact_at = reading, now, now
+        self.readings += 1
+
+    def _compare(self, before: Reading, after: Reading, now: float) -> None:
+        seconds = now - self.read_at
+        sent = self.visit_bytes or 0
+        used = before.available_bytes + sent - after.available_bytes
+        tolerance = max(64, after.capacity_bytes >> 10)
+        if after.capacity_bytes != before.capacity_bytes or seconds < 0.0:
+            self.drain.skip()
+            return
+        if used < -tolerance:
+            self.shared_until = now + _SHARED_SECONDS
+            self.drain.skip()
+            return
+        plausible = (4.0 * self.drain.peak + 4096.0) * (seconds + 1.0)
+        if plausible + tolerance < used <= sent + plausible and used * 2 > sent:
+            self.shortfalls += 1
+            self.shared_until = now + _SHARED_SECONDS
+            if seconds < _SHARED_TRUST_SECONDS:
+                self.drain.skip()
+                return
+        elif sent:
+            self.shortfalls = 0
+        self.drain.add(max(0, used), seconds, hidden=self.shared_at(now))
+
+    def set_back(self, state: HostState, reason: str) -> None:
+        """Leave the state in which it can be fed; a new reading brings it back."""
+        self.setbacks = self.setbacks + 1 if self.state is state else 1
+        self.state, self.reason = state, reason
+
+    def schedule(self, now: float, policy: Policy) -> None:
+        """Set the moments at which it will want bytes, and at which to look again."""
+        reading = self.reading
+        if reading is None:
+            return
+        level, capacity = reading.available_bytes, reading.capacity_bytes
+        near, possible = self.drain.near, self.drain.possible
+        refill, watermark = policy.refill_below * capacity, reading.low_watermark_bytes
+        self.dry_at = now + level / self.drain.until_used(level)
+        hold = self._hold_seconds()
+        self.refill_at = now + max(hold, (level - refill) / near)
+        self.top_up_at = now + max(hold, (level - policy.top_up_below * capacity) / near)
+        third, floor = self.timeout_seconds / 3.0, policy.min_look_seconds
+        lead = max((level - watermark) / (2.0 * possible), level / (8.0 * possible))
+        if level > refill and not self.room_at(now):
+            lead = min(lead, (level - refill) / possible)
+        if level <= watermark and not self.drain.unsettled:
+            floor = max(floor, third / 4.0)
+        self.look_at = now + min(max(lead, floor), third * self._spread())
+        self.look_by = min(self.look_deadline + 2.0 * third, self.dry_at)
+
+    def _hold_seconds(self) -> float:
+        """Return how long to send nothing to a host that did not take what it was sent."""
+        if self.shortfalls < _SHORTFALLS_BEFORE_HOLD:
+            return 0.0
+        return min(_HOLD_SECONDS_MOST, _HOLD_SECONDS * 2.0 ** min(self.shortfalls - 2, 8))
+
+    def _spread(self) -> float:
+        """Return a share of the longest interval that keeps looks from coming all at once."""
+        least = 0.75 if self.readings > _READINGS_TO_SPREAD else 0.25
+        return least + (0.95 - least) * ((self.serial + self.readings) * _GOLDEN % 1.0)

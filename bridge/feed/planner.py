@@ -1,0 +1,259 @@
+"""The planner: who is next, how many bytes, and when to look again.
+
+Pure: it does no I/O and has no clock and no randomness. The caller asks `decide` until it answers
+`Idle`, reports every visit with `begun` and with exactly one of `observed`, `absent`, `uncertain`
+and `released`, and gives the time in seconds of a clock that never goes back. A host has one visit
+at a time. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from bridge.feed.decision import Decision, Feed, HostKey, Idle, Look
+from bridge.feed.hoststate import Host, HostState, Reading
+from bridge.feed.outlook import HostOutlook, Lateness, lateness_of, outlook_of
+from bridge.feed.policy import GROUP_BYTES, Policy, Stock
+from bridge.feed.portion import Portion
+from bridge.feed.turns import Group, Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+_RELEASED_SECONDS = 1.0
+_ABSENT_SECONDS = 1.0  # one 503 may have been chance, and the host may be nearly dry
+_ABSENT_SECONDS_MOST = 60.0
+_UNCERTAIN_SECONDS_MOST = 30.0
+
+
+class Planner:
+    """Decides over one fleet, which may belong to several vCenters (groups)."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+        self._portion = Portion(self._policy)
+        self._hosts: dict[HostKey, Host] = {}
+        self._groups: dict[str, Group] = {}
+        self._serials = 0
+        self._in_flight_bytes = 0
+        self._fed_last = False
+
+    def __len__(self) -> int:
+        return sum(not host.leaving for host in self._hosts.values())
+
+    def limit(self, group: str, max_add_bytes: int) -> None:
+        """Set the most that one request to this group carries, at least 3 bytes."""
+        self._group(group).max_add_bytes = max(GROUP_BYTES, max_add_bytes)
+
+    def add_host(self, key: HostKey, now: float) -> None:
+        """Take a host in, to be looked at at once; one that is there already stays as it is."""
+        host = self._hosts.get(key)
+        if host is None:
+            self._serials += 1
+            host = Host(key, self._group(key[0]), serial=self._serials, contact_at=now)
+            host.dry_at = host.look_at = now
+            host.look_by = now + self._policy.imminent_seconds
+            self._hosts[key] = host
+            host.group.members.add(host)
+        elif not host.leaving:
+            return
+        host.leaving = False
+        self._sort(host, now)
+
+    def remove_host(self, key: HostKey) -> None:
+        """Forget a host; the end of a visit under way may still be reported."""
+        host = self._hosts.get(key)
+        if host is None:
+            return
+        _unsort(host)
+        _count_drain(host, 0.0)
+        if host.visit_bytes is None:
+            self._forget(host)
+        else:
+            host.leaving = True
+
+    def decide(self, now: float, stock: Stock, open_groups: Collection[str]) -> Decision:
+        """Say what to do next in the groups that have a connection free.
+
+        The same answer comes again until the visit is reported as begun.
+        """
+        stock = stock.with_in_flight(self._in_flight_bytes)
+        for group in self._groups.values():
+            self._wake(group, now)
+        free = [self._groups[name] for name in open_groups if name in self._groups]
+        for group in free:
+            group.open_at = now
+        self._portion.look(now, stock, self._groups.values())
+        needy = _first(group.refills for group in free)
+        look = _first(group.looks for group in free)
+        enough_at = math.inf
+        if needy is not None and (look is None or self._before(needy, look, now)):
+            size = self._portion.size(needy)
+            if size.n_bytes:
+                return _bring(needy, size.n_bytes, now)
+            enough_at = size.enough_at
+        if look is not None:
+            return self._look(look, needy, now)
+        if needy is None and self._portion.wants_small_rooms:
+            spare = _first(group.top_ups for group in free)
+            if spare is not None and (size := self._portion.size(spare)).n_bytes:
+                return _bring(spare, size.n_bytes, now)
+        until = min([enough_at, *(head[0] for group in free if (head := group.wakes.head()))])
+        return Idle(until if until < math.inf else None)
+
+    def begun(self, key: HostKey, n_bytes: int, now: float) -> None:  # noqa: ARG002
+        """Note that a visit started: a look if n_bytes is 0."""
+        host = self._hosts[key]
+        if host.visit_bytes is not None:
+            raise ValueError(f"{key[1]} is being visited already")
+        host.visit_bytes = n_bytes
+        self._in_flight_bytes += n_bytes
+        self._fed_last = n_bytes > 0
+        _unsort(host)
+
+    def observed(self, key: HostKey, reading: Reading, now: float) -> None:
+        """Note that a visit ended with a reading."""
+        host = self._ended(key)
+        if host is None:
+            return
+        host.take_reading(reading, now)
+        host.visit_bytes = None
+        host.schedule(now, self._policy)
+        _count_drain(host, host.drain.far)
+        self._sort(host, now)
+
+    def absent(self, key: HostKey, reason: str, now: float) -> None:
+        """Note that the host cannot be fed (disabled, disconnected, not found, refused)."""
+        host = self._ended(key)
+        if host is None:
+            return
+        host.visit_bytes = None
+        host.set_back(HostState.ABSENT, reason)
+        _count_drain(host, 0.0)
+        backoff = _ABSENT_SECONDS * 2.0 ** min(host.setbacks - 1, 8)
+        host.look_at = now + min(_ABSENT_SECONDS_MOST, backoff)
+        host.look_by = host.look_at + host.timeout_seconds
+        self._sort(host, now)
+
+    def uncertain(self, key: HostKey, n_bytes: int, now: float) -> None:
+        """Note that nobody knows how a visit ended; n_bytes may have arrived or not."""
+        host = self._ended(key)
+        if host is None:
+            return
+        host.visit_bytes = None
+        host.set_back(HostState.UNCERTAIN, "fate of the last request unknown" if n_bytes else "")
+        again = 2.0 ** min(host.setbacks - 2, 8) if host.setbacks > 1 else 0.0
+        host.look_at = now + min(_UNCERTAIN_SECONDS_MOST, again)
+        host.look_by = min(host.dry_at, now + self._policy.imminent_seconds)
+        self._sort(host, now)
+
+    def released(self, key: HostKey, now: float) -> None:
+        """Note that a visit did not happen, so that nothing reached the host."""
+        host = self._ended(key)
+        if host is None:
+            return
+        host.visit_bytes = None
+        host.not_before = now + _RELEASED_SECONDS
+        self._sort(host, now)
+
+    def outlook(self, now: float) -> list[HostOutlook]:
+        """Return every host as it stands now, in no particular order."""
+        return [outlook_of(host, now) for host in self._hosts.values() if not host.leaving]
+
+    def keeps_up(self, now: float) -> Lateness:
+        """Return how late looks are; late ones mean that round trips or connections fall short."""
+        return lateness_of((host for host in self._hosts.values() if not host.leaving), now)
+
+    def _group(self, name: str) -> Group:
+        return self._groups.setdefault(name, Group(self._policy.max_add_bytes))
+
+    def _ended(self, key: HostKey) -> Host | None:
+        """Close the visit; None if the host is gone. Its bytes still stand in visit_bytes."""
+        host = self._hosts.get(key)
+        if host is None:
+            return None
+        self._in_flight_bytes -= host.visit_bytes or 0
+        if host.leaving:
+            self._forget(host)
+            return None
+        return host
+
+    def _forget(self, host: Host) -> None:
+        del self._hosts[host.key]
+        host.group.members.discard(host)
+
+    def _before(self, needy: Host, look: Host, now: float) -> bool:
+        """Say whether the needy host goes before the look that is due."""
+        if needy.dry_at <= now + self._policy.imminent_seconds:
+            return needy.dry_at <= look.look_by
+        return look.state is HostState.READ and not self._fed_last
+
+    def _look(self, host: Host, needy: Host | None, now: float) -> Decision:
+        """Look, or bring bytes on the way, since the answer to those is a reading too."""
+        waits = host.group.refills.holds(host) or host.group.top_ups.holds(host)
+        if waits and (host is needy or self._portion.spares_out_of_turn):
+            size = self._portion.size(host)
+            if size.n_bytes:
+                return _bring(host, size.n_bytes, now)
+        return Look(host.key)
+
+    def _wake(self, group: Group, now: float) -> None:
+        while (head := group.wakes.head()) is not None and head[0] <= now:
+            group.wakes.drop(head[1])
+            self._sort(head[1], now)
+
+    def _sort(self, host: Host, now: float) -> None:
+        """Put a host that is not being visited into the queues where it belongs now."""
+        if host.visit_bytes is not None:
+            return
+        group, later = host.group, [host.look_at]
+        if now < host.not_before:
+            _unsort(host)
+            group.wakes.put(host, host.not_before)
+            return
+        if host.may_be_low is not host.low:
+            host.low = not host.low
+            group.low += 1 if host.low else -1
+        if self._portion.worth_feeding(host, now):
+            later += [host.refill_at, host.top_up_at]
+            if host.refill_at <= now:
+                group.top_ups.drop(host)
+                group.refills.keep(host, host.dry_at)
+            elif host.top_up_at <= now:
+                group.top_ups.keep(host, host.dry_at)
+        if host.look_at <= now:
+            group.looks.keep(host, host.look_by)
+        wake = min((moment for moment in later if moment > now), default=None)
+        if wake is not None:
+            group.wakes.put(host, wake)
+
+
+def _first(queues: Iterable[Queue]) -> Host | None:
+    """Return the host with the earliest moment of all."""
+    best: tuple[float, Host] | None = None
+    for queue in queues:
+        head = queue.head()
+        if head is not None and (best is None or head[0] < best[0]):
+            best = head
+    return best[1] if best else None
+
+
+def _bring(host: Host, n_bytes: int, now: float) -> Decision:
+    """Feed the host, or look first if its last reading is too old to go by."""
+    return Feed(host.key, n_bytes) if host.trusted_at(now) else Look(host.key)
+
+
+def _count_drain(host: Host, bytes_per_second: float) -> None:
+    """Let the host count in its group with this much."""
+    host.group.bytes_per_second += bytes_per_second - host.counted_bytes_per_second
+    host.counted_bytes_per_second = bytes_per_second
+
+
+def _unsort(host: Host) -> None:
+    """Take a host out of every queue."""
+    for queue in host.group.queues:
+        queue.drop(host)
+    if host.low:
+        host.low = False
+        host.group.low -= 1

@@ -1,0 +1,68 @@
+"""What the planner is told: the rules that stand and the bytes that are at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GROUP_BYTES = 3
+"""Requests are whole Base64 groups; room below one group counts as full."""
+
+_TOP_UP_MARGIN = 0.09
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The standing rules of one planner; fractions are of a host's capacity."""
+
+    refill_below: float = 0.9
+    """A host under this level is visited with bytes for its own sake."""
+    max_add_bytes: int = 256 * 1024
+    """The most that one request carries, where its group has no limit of its own."""
+    min_feed_bytes: int = 3 * 1024
+    """The least that is worth a request while the host has room for more."""
+    min_look_seconds: float = 1.0
+    """No host is looked at more often than this only because its level moves."""
+    imminent_seconds: float = 10.0
+    """A host that runs dry within this time is fed before any look that can wait."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.refill_below <= 1.0:
+            raise ValueError("refill_below must be over 0 and at most 1")
+        if self.max_add_bytes < GROUP_BYTES or self.min_feed_bytes < GROUP_BYTES:
+            raise ValueError("max_add_bytes and min_feed_bytes must be at least 3")
+        if self.min_look_seconds <= 0.0 or self.imminent_seconds < 0.0:
+            raise ValueError("min_look_seconds must be over 0, imminent_seconds at least 0")
+
+    @property
+    def top_up_below(self) -> float:
+        """Under this level bytes are brought when a look is due anyway or the HSM would rest."""
+        return min(1.0, self.refill_below + _TOP_UP_MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The bytes that can be sent now, and what comes after them."""
+
+    available_bytes: int
+    """Ready to be taken, raw bytes, after every cap that the caller keeps."""
+    capacity_bytes: int
+    """What the rings hold when they are full, so that the HSM stands still."""
+    rate_bytes_per_second: float = 0.0
+    """What the HSM adds while there is space; 0 when it adds nothing or nobody knows."""
+
+    in_flight_bytes: int = 0
+    """What requests under way still hold of the rings; the planner counts it itself."""
+
+    def with_in_flight(self, n_bytes: int) -> Stock:
+        """Return it with this much of the rings held by requests."""
+        return Stock(self.available_bytes, self.capacity_bytes, self.rate_bytes_per_second, n_bytes)
+
+    @property
+    def nearly_full(self) -> bool:
+        """True when the HSM is about to stand still for want of space."""
+        capacity = self.capacity_bytes - self.in_flight_bytes
+        return (
+            self.available_bytes > 0
+            and self.rate_bytes_per_second > 0.0
+            and self.available_bytes * 4 >= capacity * 3
+        )

@@ -1,0 +1,111 @@
+"""How many bytes a visit brings: all that fits while there is plenty, a fair share otherwise.
+
+When bytes are scarce a visit lifts its host to the time to dry that can be had for all, and who
+lasts as long as the bytes do gets none. While several hosts are below their watermark, none is
+lifted far above it. Nothing of this holds back an HSM that would have to stand still.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.feed.policy import GROUP_BYTES, Stock
+from bridge.feed.scarcity import Scarcity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bridge.feed.hoststate import Host
+    from bridge.feed.policy import Policy
+    from bridge.feed.turns import Group
+
+_SHARE_OF_TIME_TO_DRY = 1.0 / 16.0
+_PATIENCE_SECONDS = (0.1, 5.0)
+_SCRAPS_SECONDS = 5.0
+
+
+class Size(NamedTuple):
+    """The bytes of a visit; 0 when the stock has too few, and then when it should have enough."""
+
+    n_bytes: int
+    enough_at: float = math.inf
+
+
+class Portion:
+    """Sizes visits by what is known of the stock since the last `look`."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._scarcity = Scarcity(policy)
+        self._stock = Stock(0, 0)
+        self._groups: Collection[Group] = ()
+        self._now = 0.0
+
+    def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
+        """Take in the moment that the next answers are for."""
+        self._now, self._stock, self._groups = now, stock, groups
+        self._scarcity.look(now, stock, groups)
+
+    @property
+    def wants_small_rooms(self) -> bool:
+        """Say whether bytes should go also to those who hardly want any."""
+        return self._stock.nearly_full and self._scarcity.falls_short
+
+    @property
+    def spares_out_of_turn(self) -> bool:
+        """Say whether a host may get bytes before those who need them more."""
+        return self._plenty and not self._scarcity.falls_short
+
+    @property
+    def _plenty(self) -> bool:
+        return self._stock.nearly_full or self._scarcity.plenty
+
+    def worth_feeding(self, host: Host, now: float) -> bool:
+        """Say whether the host is known to have room for which a request is worth its while."""
+        if host.reading is None:
+            return False
+        least = min(self._policy.min_feed_bytes, host.reading.capacity_bytes // 16)
+        return host.room_at(now) >= max(GROUP_BYTES, least)
+
+    def size(self, host: Host) -> Size:
+        """Size this host's visit; never over its room nor over its group's limit."""
+        now, reading = self._now, host.reading
+        room = min(host.room_at(now), host.group.max_add_bytes)
+        if reading is None or room < GROUP_BYTES:
+            return Size(0)
+        if host.dry_at > self._scarcity.lasts_until and not self._stock.nearly_full:
+            return Size(0)
+        least = min(room, self._policy.min_feed_bytes)
+        to_dry = max(0.0, host.dry_at - now)
+        wanted = float(room)
+        if not self._plenty:
+            lift = self._scarcity.lifts_until - now - to_dry
+            if lift <= 0.0:
+                lift = to_dry * _SHARE_OF_TIME_TO_DRY
+            wanted = min(wanted, lift * host.drain.far)
+        level = host.level_at(now)
+        if level < reading.low_watermark_bytes and self._others_are_low(host):
+            above = reading.low_watermark_bytes + reading.capacity_bytes / 64
+            wanted = min(wanted, above - level)
+        return self._from_stock(max(least, int(wanted)), least, to_dry)
+
+    def _from_stock(self, wanted: int, least: int, to_dry: float) -> Size:
+        now, stock = self._now, self._stock
+        there = stock.available_bytes
+        enough = min(wanted, max(least, stock.capacity_bytes // 4))
+        rate = stock.rate_bytes_per_second
+        wait = (enough - there) / rate if rate > 0.0 else math.inf
+        shortest, longest = _PATIENCE_SECONDS
+        patience = min(longest, max(shortest, to_dry * _SHARE_OF_TIME_TO_DRY))
+        n_bytes = min(wanted, there)
+        n_bytes -= n_bytes % GROUP_BYTES
+        if there < min(enough, least):
+            patience = max(_SCRAPS_SECONDS, to_dry)
+        ready = there >= enough or wait > patience or (stock.nearly_full and there >= least)
+        if ready and n_bytes >= GROUP_BYTES:
+            return Size(n_bytes)
+        return Size(0, now + max(0.0, wait))
+
+    def _others_are_low(self, host: Host) -> bool:
+        return sum(group.low for group in self._groups) > host.low

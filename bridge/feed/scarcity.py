@@ -1,0 +1,82 @@
+"""Whether bytes are scarce, how long they last, and to what level they can lift those in need.
+
+Finding that takes a pass over the hosts, so it is done anew only now and then; in between it ages,
+which moves the size of visits and never their order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from bridge.feed.water import common_seconds_to_dry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bridge.feed.policy import Policy, Stock
+    from bridge.feed.turns import Group
+
+_RATE_MARGIN = 1.1
+_SHARE_OF_TIME_TO_DRY = 1.0 / 16.0
+_INFLOW_SECONDS = (1.0, 60.0)
+_LASTS_SECONDS = 0.5
+_LASTS_SECONDS_PER_HOST = 3e-4
+
+
+class Scarcity:
+    """What the stock means for the hosts of all groups that take visits."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._found_at = -math.inf
+        self._found_for = 0
+        self.falls_short = False
+        """The HSM adds less than the hosts use, so that each byte counts in the end."""
+        self.lasts_until = math.inf
+        """Up to here reserve and inflow can keep everybody; who lasts longer needs nothing."""
+        self.lifts_until = math.inf
+        """To this moment of running dry the bytes at hand lift everybody who wants some."""
+
+    @property
+    def plenty(self) -> bool:
+        """Say whether everybody who wants bytes can be refilled with those at hand."""
+        return self.lifts_until == math.inf
+
+    def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
+        """Find out anew what is older than it may be."""
+        live = [group for group in groups if group.lives_at(now)]
+        used = sum(group.bytes_per_second for group in live)
+        fell_short = self.falls_short
+        self.falls_short = stock.rate_bytes_per_second < _RATE_MARGIN * used
+        waiting = sum(len(group.refills) for group in live)
+        hosts = sum(len(group.members) for group in live) if self.falls_short else waiting
+        lasts = max(_LASTS_SECONDS, hosts * _LASTS_SECONDS_PER_HOST)
+        if (
+            now - self._found_at < lasts
+            and waiting <= 2 * self._found_for + 16
+            and fell_short is self.falls_short
+        ):
+            return
+        self._found_at, self._found_for = now, waiting
+        self._find_lift(now, stock, live)
+        self.lasts_until = self._found_end(now, stock, live) if self.falls_short else math.inf
+
+    def _find_lift(self, now: float, stock: Stock, live: Collection[Group]) -> None:
+        refill_below = self._policy.refill_below
+        needs = [host.need_at(now, refill_below) for group in live for host in group.refills]
+        first = min((to_dry for to_dry, _, _ in needs), default=math.inf)
+        shortest, longest = _INFLOW_SECONDS
+        inflow_seconds = min(longest, max(shortest, first * _SHARE_OF_TIME_TO_DRY))
+        budget = stock.available_bytes + stock.rate_bytes_per_second * inflow_seconds
+        self.lifts_until = now + common_seconds_to_dry(needs, budget)
+
+    def _found_end(self, now: float, stock: Stock, live: Collection[Group]) -> float:
+        needs = [
+            (max(0.0, host.dry_at - now), math.inf, host.drain.far)
+            for group in live
+            for host in group.members
+            if host.counted_bytes_per_second
+        ]
+        rate = stock.rate_bytes_per_second
+        return now + common_seconds_to_dry(needs, stock.available_bytes, inflow=rate)

@@ -1,0 +1,270 @@
+"""One vCenter: its hosts kept up to date, its requests made, and what each outcome means."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bridge.feed import meaning
+from bridge.feed.concurrency import Gate, Outcome
+from bridge.feed.hoststate import Reading
+from bridge.source.account import Fate
+from bridge.source.bucket import Bucket
+from bridge.vcenter import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    import structlog
+
+    from bridge.config import VCenterConfig
+    from bridge.feed.decision import HostKey
+    from bridge.feed.planner import Planner
+    from bridge.source.take import Take
+    from bridge.vcenter.client import VCenter
+    from bridge.vcenter.types import HostSummary, Levels
+
+_INVENTORY_SECONDS = 60.0
+_RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
+_THROTTLED_SECONDS = 1.0  # when it does not say for how long
+_LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there
+_REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
+
+
+class SiteState(StrEnum):
+    """What the bridge knows of a vCenter."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    DOWN = "down"
+    REFUSED = "refused"  # the first login was refused: nothing is tried any more
+
+
+class LoginRefusedAtFirst(Exception):
+    """The very first login was refused; the text is one line that says what to do."""
+
+
+class Site:
+    """One vCenter. `run` keeps its inventory; `look` and `feed` are the pusher's requests."""
+
+    def __init__(
+        self,
+        config: VCenterConfig,
+        client: VCenter,
+        planner: Planner,
+        *,
+        clock: Callable[[], float],
+        add_seconds: Callable[[float], None],
+        log: structlog.stdlib.BoundLogger,
+        wake: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self.gate = Gate(config.max_in_flight)
+        cap = config.max_bytes_per_second
+        self._cap = None if cap is None else Bucket(cap, clock)
+        self.state = SiteState.CONNECTING
+        self.last_error = ""
+        self.names: dict[str, str] = {}
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self._client = client
+        self._planner = planner
+        self._clock = clock
+        self._add_seconds = add_seconds
+        self._log = log.bind(vcenter=config.name)
+        self._wake = wake
+        self._down_until = float("-inf")
+        self._lost_in_a_row = 0
+        self._retry_seconds = _RETRY_SECONDS[0]
+
+    @property
+    def max_add_bytes(self) -> int:
+        """The most that one request may carry: under a cap no more than a second's worth."""
+        cap = self.config.max_bytes_per_second
+        return self.config.max_add_bytes if cap is None else min(self.config.max_add_bytes, cap)
+
+    def is_open(self, now: float) -> bool:
+        """Whether a request may begin: neither gate nor cap is in the way."""
+        return self.gate.is_open(now) and (self._cap is None or self._cap.allowance() > 0)
+
+    def opens_at(self) -> float | None:
+        """When a pause or a debt ends; None while the gate is full."""
+        gate = self.gate.opens_at()
+        return gate if gate is None or self._cap is None else max(gate, self._cap.opens_at(1))
+
+    async def run(self) -> None:
+        """Refresh the inventory for ever; LoginRefusedAtFirst when the first login is refused."""
+        while True:
+            pause = _INVENTORY_SECONDS
+            try:
+                await self._client.open()
+                hosts = await self._client.hosts()
+            except errors.LoginRefused as error:
+                if self.state is SiteState.CONNECTING:
+                    self.state = SiteState.REFUSED
+                    self.last_error = str(error)
+                    raise LoginRefusedAtFirst(str(error)) from None
+                self._refused(error)
+                pause = _REFUSED_SECONDS
+            except errors.VCenterError as error:
+                pause = self._unreachable(error)
+            else:
+                self._reached()
+                self._take_inventory(hosts)
+            await asyncio.sleep(pause)
+
+    def look(self, key: HostKey) -> Coroutine[None, None, None]:
+        """Read one host's pool and tell the planner; counts in the gate from this moment on."""
+        self.gate.begun()
+        return self._look(key)
+
+    def feed(self, key: HostKey, take: Take) -> Coroutine[None, None, None]:
+        """Send a take to one host, settle the take, and tell the planner; counts from now on."""
+        self.gate.begun()
+        if self._cap is not None:
+            self._cap.take(take.raw_bytes)
+        return self._feed(key, take)
+
+    async def _look(self, key: HostKey) -> None:
+        started = self._clock()
+        failure: errors.VCenterError | None = None
+        pool = None
+        try:
+            pool = await self._client.pool(key[1])
+        except errors.VCenterError as error:
+            failure = error
+        finally:
+            now = self._clock()
+            if pool is None:
+                self._failed("look", key, 0, failure, now - started)
+            elif pool.levels is None:
+                self._ended("look", "disabled", Outcome.GOOD, now - started)
+                self._planner.absent(key, "disabled", now)
+            else:
+                self._ended("look", "ok", Outcome.GOOD, now - started)
+                self._planner.observed(key, _reading(pool.levels), now)
+
+    async def _feed(self, key: HostKey, take: Take) -> None:
+        started = self._clock()
+        n_bytes = take.raw_bytes
+        failure: errors.VCenterError | None = None
+        levels = None
+        try:
+            levels = await self._client.add(key[1], take.pieces, take.spend)
+        except errors.VCenterError as error:
+            failure = error
+        finally:
+            now = self._clock()
+            if levels is not None:
+                take.done(Fate.DELIVERED)
+                self._ended("add", "ok", Outcome.GOOD, now - started)
+                self._planner.observed(key, _reading(levels), now)
+            elif not take.spent:
+                if self._cap is not None:
+                    self._cap.give_back(n_bytes)
+                take.give_back()
+                self._failed("add", key, 0, failure, now - started)
+            else:
+                refused = failure is not None and failure.fate is errors.SendFate.REFUSED
+                take.done(Fate.REFUSED if refused else Fate.UNKNOWN)
+                self._failed("add", key, n_bytes, failure, now - started)
+
+    def _ended(self, operation: str, outcome: str, load: Outcome, seconds: float) -> None:
+        # only looks are alike enough for their times to be compared
+        self.gate.ended(self._clock(), load, seconds if operation == "look" else None)
+        self.requests[operation, outcome] += 1
+        if operation == "add":
+            self._add_seconds(seconds)
+        if load is not Outcome.LOST:
+            self._lost_in_a_row = 0
+        if load is Outcome.GOOD and self.state is SiteState.DOWN:
+            self._reached()
+
+    def _failed(
+        self,
+        operation: str,
+        key: HostKey,
+        n_spent_bytes: int,
+        error: errors.VCenterError | None,
+        seconds: float,
+    ) -> None:
+        """Tell gate and planner of a request without a good answer; None: it was cancelled."""
+        now = self._clock()
+        self._ended(operation, meaning.snake(error), self._load(error, now), seconds)
+        self._log.debug("request failed", host=key[1], operation=operation, error=str(error))
+        if isinstance(error, errors.TooLarge):
+            self._planner.limit(key[0], n_spent_bytes // 2)
+        reason = meaning.absence(error)
+        if reason is not None:
+            self._planner.absent(key, reason, now)
+        elif n_spent_bytes and meaning.host_may_have_them(error):
+            self._planner.uncertain(key, n_spent_bytes, now)
+        elif isinstance(error, errors.ProtocolError):
+            self._planner.absent(key, "no sensible answer", now)
+        else:
+            self._planner.released(key, now)
+
+    def _load(self, error: errors.VCenterError | None, now: float) -> Outcome:
+        """Say what a failure tells of the vCenter's load; begin a pause where it asks for one."""
+        load = meaning.load(error)
+        if isinstance(error, errors.LoginRefused):
+            self._refused(error)
+        elif error is not None and load is Outcome.THROTTLED:
+            self.gate.pause(now + (error.retry_after_seconds or _THROTTLED_SECONDS))
+        elif error is not None and load is Outcome.LOST:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= _LOST_IN_A_ROW:
+                self.gate.pause(now + self._unreachable(error))
+        return load
+
+    def _refused(self, error: errors.VCenterError) -> None:
+        self.gate.pause(self._clock() + _REFUSED_SECONDS)
+        self._down(error)
+
+    def _unreachable(self, error: errors.VCenterError) -> float:
+        """Note that the vCenter does not answer; returns how long to leave it alone."""
+        now = self._clock()
+        if now >= self._down_until:  # the many requests that fail together count once
+            pause = self._retry_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+            self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS[1])
+            self._down_until = now + pause
+        self._down(error)
+        return self._down_until - now
+
+    def _down(self, error: errors.VCenterError) -> None:
+        if self.state is not SiteState.DOWN or self.last_error != str(error):
+            self._log.error("vCenter cannot be used", error=str(error))
+        self.state = SiteState.DOWN
+        self.last_error = str(error)
+
+    def _reached(self) -> None:
+        if self.state is not SiteState.UP:
+            self._log.info("vCenter is up", limit=self.gate.limit)
+        self.state = SiteState.UP
+        self.last_error = ""
+        self._retry_seconds = _RETRY_SECONDS[0]
+
+    def _take_inventory(self, hosts: list[HostSummary]) -> None:
+        now = self._clock()
+        names = {host.host: host.name for host in hosts}
+        added = names.keys() - self.names.keys()
+        removed = self.names.keys() - names.keys()
+        for host in sorted(added):
+            self._planner.add_host((self.config.name, host), now)
+        for host in removed:
+            self._planner.remove_host((self.config.name, host))
+        self.names = names
+        if added or removed:
+            self._log.info("inventory", hosts=len(names), added=len(added), removed=len(removed))
+            self._wake()
+
+
+def _reading(levels: Levels) -> Reading:
+    return Reading(
+        capacity_bytes=levels.capacity_bytes,
+        available_bytes=levels.available_bytes,
+        low_watermark_bytes=levels.low_watermark_bytes,
+        inactive_source_timeout_seconds=levels.inactive_source_timeout_seconds,
+    )

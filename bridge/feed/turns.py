@@ -1,0 +1,119 @@
+"""Who is next: heaps of hosts by a moment, with overtaken entries dropped when they surface."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.feed.hoststate import Host
+
+_LIVE_SECONDS = 5.0
+
+
+class Turn(IntEnum):
+    """What a host can wait for; the index of its stamp."""
+
+    WAKE = 0
+    """A moment at which it has to be sorted anew."""
+    REFILL = 1
+    """Bytes for its own sake, by the moment it runs dry."""
+    TOP_UP = 2
+    """Bytes that lie idle, by the moment it runs dry."""
+    LOOK = 3
+    """A look that is due, by the moment at which it must have happened."""
+
+
+class Queue:
+    """Hosts that wait for one kind of turn, in O(log n); each host at most once."""
+
+    __slots__ = ("_entries", "_live", "_stamp", "_turn")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._entries: list[tuple[float, int, Host]] = []
+        self._stamp = 0
+        self._live = 0
+
+    def __len__(self) -> int:
+        return self._live
+
+    def __iter__(self) -> Iterator[Host]:
+        """Give the waiting hosts in no particular order."""
+        return (host for _, stamp, host in self._entries if host.stamps[self._turn] == stamp)
+
+    def put(self, host: Host, moment: float) -> None:
+        """Let the host wait under this moment, instead of any earlier one."""
+        self.drop(host)
+        self._stamp += 1
+        self._live += 1
+        host.stamps[self._turn] = self._stamp
+        heapq.heappush(self._entries, (moment, self._stamp, host))
+        if len(self._entries) > 4 * self._live + 64:
+            self._entries = [e for e in self._entries if e[2].stamps[self._turn] == e[1]]
+            heapq.heapify(self._entries)
+
+    def keep(self, host: Host, moment: float) -> None:
+        """Let the host wait under this moment unless it waits already."""
+        if not self.holds(host):
+            self.put(host, moment)
+
+    def drop(self, host: Host) -> None:
+        """Let the host wait no longer, if it did."""
+        if host.stamps[self._turn]:
+            host.stamps[self._turn] = 0
+            self._live -= 1
+
+    def holds(self, host: Host) -> bool:
+        """Say whether the host waits here."""
+        return host.stamps[self._turn] != 0
+
+    def head(self) -> tuple[float, Host] | None:
+        """Return the earliest moment and its host, which stays where it is."""
+        entries, turn = self._entries, self._turn
+        while entries:
+            moment, stamp, host = entries[0]
+            if host.stamps[turn] == stamp:
+                return moment, host
+            heapq.heappop(entries)
+        return None
+
+
+class Group:
+    """The hosts of one vCenter, by what they wait for."""
+
+    __slots__ = (
+        "bytes_per_second",
+        "looks",
+        "low",
+        "max_add_bytes",
+        "members",
+        "open_at",
+        "refills",
+        "top_ups",
+        "wakes",
+    )
+
+    def __init__(self, max_add_bytes: int) -> None:
+        self.max_add_bytes = max_add_bytes
+        self.open_at = -math.inf
+        self.members: set[Host] = set()
+        self.low = 0
+        self.bytes_per_second = 0.0
+        self.wakes = Queue(Turn.WAKE)
+        self.refills = Queue(Turn.REFILL)
+        self.top_ups = Queue(Turn.TOP_UP)
+        self.looks = Queue(Turn.LOOK)
+
+    def lives_at(self, now: float) -> bool:
+        """Say whether it took visits lately, so that its hosts count in what is shared out."""
+        return now - self.open_at < _LIVE_SECONDS
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """All of them."""
+        return self.wakes, self.refills, self.top_ups, self.looks

@@ -1,0 +1,131 @@
+import pytest
+
+from bridge.feed.drain import DrainEstimate
+from bridge.feed.hoststate import Host, HostState, Reading
+from bridge.feed.policy import Policy
+from bridge.feed.turns import Group
+
+KIB = 1024
+CAPACITY = 512 * KIB
+
+
+def reading(available: int) -> Reading:
+    return Reading(CAPACITY, available, 104857, 60)
+
+
+def host(available: int, now: float = 0.0) -> Host:
+    host = Host(("vc", "h"), Group(1000), serial=1, contact_at=now)
+    host.take_reading(reading(available), now)
+    return host
+
+
+def visit(host: Host, now: float, sent: int, available: int) -> None:
+    host.visit_bytes = sent
+    host.take_reading(reading(available), now)
+    host.visit_bytes = None
+    host.schedule(now, Policy())
+
+
+def test_a_watermark_in_bits_is_put_right():
+    assert Reading(512 * KIB, 0, 104857 * 8, 60).sane().low_watermark_bytes == 104857
+
+
+def test_an_impossible_watermark_is_bounded():
+    assert Reading(1000, 0, 10**9, 60).sane().low_watermark_bytes == 1000
+
+
+@pytest.mark.parametrize("available", [-5, 10**9])
+def test_an_impossible_level_is_bounded(available):
+    assert 0 <= Reading(1000, available, 200, 60).sane().available_bytes <= 1000
+
+
+def test_a_missing_timeout_is_the_default():
+    assert Reading(1000, 0, 200, 0).sane().inactive_source_timeout_seconds == 60
+
+
+def test_room_is_whole_groups_of_three():
+    assert host(CAPACITY - 11).room_at(0.0) == 9
+    assert host(CAPACITY - 2).room_at(0.0) == 0
+
+
+def test_the_level_sinks_with_the_estimate_and_not_below_zero():
+    h = host(100 * KIB)
+    assert h.level_at(30.0) == 70 * KIB
+    assert h.level_at(300.0) == 0.0
+
+
+def test_it_learns_the_drain_from_looks_and_from_feeds():
+    h = host(300 * KIB)
+    level = 300 * KIB
+    for turn in range(1, 12):
+        sent = 10 * KIB if turn % 2 else 0
+        level += sent - 20 * 300
+        visit(h, 20.0 * turn, sent, level)
+    assert h.drain.near == pytest.approx(300, rel=0.1)
+    assert not h.shared_at(220.0)
+
+
+def test_a_rise_that_nobody_here_caused_marks_it_as_shared():
+    h = host(300 * KIB)
+    visit(h, 20.0, 0, 330 * KIB)
+    assert h.shared_at(20.0)
+    assert h.drain == DrainEstimate()
+
+
+def test_a_rise_over_what_was_sent_marks_it_as_shared():
+    h = host(300 * KIB)
+    visit(h, 1.0, 9 * KIB, CAPACITY)
+    assert h.shared_at(1.0)
+
+
+def test_a_rise_far_below_what_was_sent_marks_it_as_shared():
+    h = host(300 * KIB)
+    visit(h, 0.1, 120 * KIB, 310 * KIB)
+    assert h.shared_at(0.1)
+    assert h.drain == DrainEstimate()
+
+
+def test_a_shared_host_gets_headroom_and_a_fresh_look():
+    h = host(300 * KIB)
+    visit(h, 20.0, 0, 330 * KIB)
+    assert h.room_at(20.0) == 150 * KIB
+    assert h.trusted_at(21.0)
+    assert not h.trusted_at(23.0)
+
+
+def test_sharing_is_forgotten_when_it_does_not_show_any_more():
+    h = host(300 * KIB)
+    visit(h, 20.0, 0, 330 * KIB)
+    assert not h.shared_at(621.0)
+
+
+def test_a_burst_between_two_looks_is_drain_and_not_sharing():
+    h = host(500 * KIB)
+    visit(h, 20.0, 0, 100 * KIB)
+    assert not h.shared_at(20.0)
+    assert h.drain.peak >= 20 * KIB
+
+
+def test_a_host_that_takes_nothing_is_held_back_longer_and_longer():
+    h = host(100 * KIB)
+    holds = []
+    for turn in range(1, 7):
+        visit(h, float(turn), 120 * KIB, 100 * KIB)
+        holds.append(h.refill_at - turn)
+    assert holds == [0.0, 5.0, 10.0, 20.0, 40.0, 60.0]
+    visit(h, 100.0, 120 * KIB, 200 * KIB)
+    assert h.refill_at == 100.0
+
+
+def test_nothing_is_learnt_across_an_unknown_fate():
+    h = host(300 * KIB)
+    h.set_back(HostState.UNCERTAIN, "")
+    visit(h, 20.0, 0, 100 * KIB)
+    assert h.drain == DrainEstimate()
+
+
+def test_a_changed_capacity_is_no_drain():
+    h = host(300 * KIB)
+    h.take_reading(Reading(612 * KIB, 10, 100, 70), 20.0)
+    assert h.drain == DrainEstimate()
+    assert h.room_at(20.0) == 612 * KIB - 12

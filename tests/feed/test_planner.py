@@ -1,0 +1,387 @@
+import math
+
+import pytest
+
+from bridge.feed.decision import Feed, Idle, Look
+from bridge.feed.hoststate import HostState, Reading
+from bridge.feed.planner import Planner
+from bridge.feed.policy import Policy, Stock
+
+KIB = 1024
+CAPACITY = 512 * KIB
+WATERMARK = 104857
+PLENTY = Stock(2048 * KIB, 2048 * KIB, 1e6)
+NOTHING = Stock(0, 2048 * KIB, 0.0)
+OPEN = {"vc"}
+
+
+def reading(available: int, capacity: int = CAPACITY) -> Reading:
+    return Reading(capacity, available, min(WATERMARK, capacity // 5), 60)
+
+
+def key(name: str, group: str = "vc") -> tuple[str, str]:
+    return (group, name)
+
+
+def fleet(levels: dict[str, int], policy: Policy | None = None) -> Planner:
+    planner = Planner(policy)
+    for name, level in levels.items():
+        planner.add_host(key(name), 0.0)
+        planner.begun(key(name), 0, 0.0)
+        planner.observed(key(name), reading(level), 0.0)
+    return planner
+
+
+def feed(planner: Planner, now: float, stock: Stock = PLENTY, groups: set[str] = OPEN) -> Feed:
+    decision = planner.decide(now, stock, groups)
+    assert isinstance(decision, Feed), decision
+    return decision
+
+
+def idle(planner: Planner, now: float, stock: Stock = PLENTY, groups: set[str] = OPEN) -> float:
+    decision = planner.decide(now, stock, groups)
+    assert isinstance(decision, Idle), decision
+    return math.inf if decision.until is None else decision.until
+
+
+def test_a_new_host_is_looked_at_at_once():
+    planner = Planner()
+    planner.add_host(key("a"), 5.0)
+    assert planner.decide(5.0, NOTHING, OPEN) == Look(key("a"))
+
+
+def test_a_new_host_waits_only_for_one_that_runs_dry():
+    planner = fleet({"dying": 2 * KIB, "well": 300 * KIB})
+    planner.add_host(key("new"), 0.0)
+    assert feed(planner, 0.0).key == key("dying")
+    planner.begun(key("dying"), 3, 0.0)
+    assert planner.decide(0.0, PLENTY, OPEN) == Look(key("new"))
+
+
+def test_the_host_that_runs_dry_first_is_fed_first():
+    planner = fleet({"a": 300 * KIB, "b": 200 * KIB, "c": 400 * KIB})
+    order = []
+    for _ in range(3):
+        decision = feed(planner, 0.0)
+        planner.begun(decision.key, decision.n_bytes, 0.0)
+        order.append(decision.key[1])
+    assert order == ["b", "a", "c"]
+
+
+def test_time_to_dry_comes_before_the_level():
+    planner = fleet({"slow": 200 * KIB, "fast": 400 * KIB})
+    for now in range(10, 100, 10):
+        for name, level in (("slow", 200 * KIB - now), ("fast", 400 * KIB - now * 3 * KIB)):
+            planner.begun(key(name), 0, float(now))
+            planner.observed(key(name), reading(level), float(now))
+    assert feed(planner, 90.0).key == key("fast")
+
+
+def test_the_same_answer_comes_until_the_visit_begins():
+    planner = fleet({"a": 100 * KIB, "b": 200 * KIB})
+    assert planner.decide(1.0, PLENTY, OPEN) == planner.decide(1.0, PLENTY, OPEN)
+
+
+def test_a_host_has_one_visit_at_a_time():
+    planner = fleet({"a": 100 * KIB})
+    planner.begun(key("a"), 3, 0.0)
+    assert idle(planner, 1000.0) == math.inf
+    with pytest.raises(ValueError, match="visited already"):
+        planner.begun(key("a"), 0, 1.0)
+
+
+def test_a_visit_never_brings_more_than_the_room():
+    planner = fleet({"a": CAPACITY - 100 * KIB - 2})
+    assert feed(planner, 0.0).n_bytes == 100 * KIB + 2 - (100 * KIB + 2) % 3
+
+
+def test_a_visit_never_brings_more_than_the_groups_limit():
+    planner = fleet({"a": 0})
+    assert feed(planner, 0.0).n_bytes == 256 * KIB - 256 * KIB % 3
+    planner.limit("vc", 64 * KIB)
+    assert feed(planner, 0.0).n_bytes == 64 * KIB - 64 * KIB % 3
+
+
+def test_the_room_is_that_of_the_reading_and_not_of_the_estimate():
+    planner = fleet({"a": CAPACITY - 6 * KIB})
+    decision = planner.decide(100.0, PLENTY, OPEN)
+    assert decision == Feed(key("a"), 6 * KIB)
+
+
+def test_room_below_three_bytes_is_full():
+    planner = fleet({"a": CAPACITY - 2})
+    for now in (0.0, 30.0, 400.0):
+        decision = planner.decide(now, PLENTY, OPEN)
+        assert not isinstance(decision, Feed)
+
+
+def test_a_fed_host_is_left_alone_until_the_next_look():
+    planner = fleet({"a": 460 * KIB})
+    planner.begun(key("a"), 0, 10.0)
+    planner.observed(key("a"), reading(450 * KIB), 10.0)
+    decision = feed(planner, 10.0)
+    planner.begun(decision.key, decision.n_bytes, 10.0)
+    planner.observed(key("a"), reading(450 * KIB + decision.n_bytes), 10.1)
+    until = idle(planner, 10.1)
+    assert 20.0 < until <= 30.1
+    assert planner.decide(until, PLENTY, OPEN) == Look(key("a"))
+
+
+def test_a_full_host_is_looked_at_within_a_third_of_its_timeout():
+    planner = Planner()
+    planner.add_host(key("a"), 0.0)
+    planner.begun(key("a"), 0, 0.0)
+    planner.observed(key("a"), Reading(CAPACITY, CAPACITY, WATERMARK, 6), 0.0)
+    until = idle(planner, 0.0)
+    assert until <= 2.0
+    assert planner.decide(until, PLENTY, OPEN) == Look(key("a"))
+
+
+def test_a_look_that_is_due_brings_bytes_when_there_is_room():
+    planner = fleet({"a": CAPACITY - 20 * KIB})
+    until = idle(planner, 0.0)
+    assert planner.decide(until, PLENTY, OPEN) == Feed(key("a"), 20 * KIB - 20 * KIB % 3)
+
+
+def test_without_bytes_a_look_that_is_due_is_a_look():
+    planner = fleet({"a": 100 * KIB})
+    assert planner.decide(20.0, NOTHING, OPEN) == Look(key("a"))
+
+
+def test_a_host_is_looked_at_again_soon_until_its_drain_is_known():
+    planner = fleet({"a": CAPACITY})
+    until = idle(planner, 0.0)
+    assert 1.0 < until < 5.0
+    planner.begun(key("a"), 0, until)
+    planner.observed(key("a"), reading(CAPACITY - int(until * KIB)), until)
+    while isinstance(planner.decide(until, NOTHING, OPEN), Idle):
+        until = idle(planner, until, NOTHING)
+    assert until > 13.0
+
+
+def test_a_volatile_host_is_looked_at_sooner_but_not_all_the_time():
+    planner = fleet({"a": CAPACITY})
+    planner.begun(key("a"), 0, 20.0)
+    planner.observed(key("a"), reading(CAPACITY - 400 * KIB), 20.0)
+    planner.begun(key("a"), 0, 20.1)
+    planner.observed(key("a"), reading(CAPACITY - 400 * KIB), 20.1)
+    assert 21.1 <= idle(planner, 20.1, NOTHING) < 26.0
+
+
+def test_scarce_bytes_lift_the_neediest_to_a_common_time_to_dry():
+    planner = fleet({f"h{i}": 200 * KIB for i in range(9)} | {"low": 110 * KIB})
+    decision = feed(planner, 0.0, Stock(190 * KIB, 2048 * KIB, 0.0))
+    assert decision.key == key("low")
+    assert decision.n_bytes == pytest.approx((90 + 10) * KIB, rel=0.01)
+
+
+def test_scarce_bytes_are_not_spent_on_those_above_while_the_needy_wait():
+    planner = fleet({"needy": 90 * KIB, "well": 300 * KIB})
+    stock = Stock(KIB, 2048 * KIB, 10 * KIB)
+    until = idle(planner, 0.0, stock)
+    assert 0.0 < until < 10.0
+
+
+def test_who_lasts_as_long_as_the_bytes_do_gets_none_of_the_last_ones():
+    planner = fleet({"heavy": 500 * KIB, "light": 401 * KIB})
+    for turn in range(1, 10):
+        now = 5.0 * turn
+        for name, level in (("heavy", 500 * KIB - turn * 50 * KIB), ("light", 401 * KIB - turn)):
+            planner.begun(key(name), 0, now)
+            planner.observed(key(name), reading(level), now)
+    planner.begun(key("heavy"), 450 * KIB, 45.1)
+    planner.observed(key("heavy"), reading(500 * KIB), 45.1)
+    outage = Stock(1500 * KIB, 2048 * KIB, 0.0)
+    assert idle(planner, 45.2, outage) > 45.2
+    assert feed(planner, 45.2, Stock(1500 * KIB, 2048 * KIB, 1e6)).key == key("light")
+
+
+def test_a_look_that_is_due_brings_no_scarce_bytes_out_of_turn():
+    planner = fleet({"needy": 90 * KIB, "well": 300 * KIB})
+    planner.begun(key("needy"), 0, 17.0)
+    planner.observed(key("needy"), reading(73 * KIB), 17.0)
+    assert planner.decide(20.0, Stock(50 * KIB, 2048 * KIB, 1 * KIB), OPEN) == Look(key("well"))
+
+
+def test_scraps_go_to_a_host_that_cannot_wait_for_more():
+    planner = fleet({"dying": 0})
+    assert feed(planner, 0.0, Stock(301, 2048 * KIB, 0.0)) == Feed(key("dying"), 300)
+
+
+def test_while_several_are_below_the_watermark_none_is_filled():
+    planner = fleet({f"h{i}": 0 for i in range(20)})
+    decision = feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 1e9))
+    assert WATERMARK < decision.n_bytes < 1.15 * WATERMARK
+
+
+def test_the_last_one_below_the_watermark_is_filled():
+    planner = fleet({"h": 0} | {f"h{i}": 400 * KIB for i in range(20)})
+    decision = feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 1e9))
+    assert decision == Feed(key("h"), 256 * KIB - 256 * KIB % 3)
+
+
+def test_an_hsm_that_falls_short_is_not_left_standing():
+    planner = fleet({f"h{i}": CAPACITY - 6 * KIB for i in range(30)})
+    assert feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 10 * KIB)).n_bytes == 6 * KIB
+    assert idle(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 1e6)) > 1.0
+
+
+def test_requests_under_way_count_as_space_the_hsm_does_not_have():
+    planner = fleet({"a": CAPACITY - 6 * KIB, "b": 0})
+    planner.begun(key("b"), 255 * KIB, 0.0)
+    assert feed(planner, 0.0, Stock(300 * KIB, 512 * KIB, 1.0)).key == key("a")
+
+
+def test_only_open_groups_are_visited_and_the_neediest_of_them_first():
+    planner = Planner()
+    for group, name, level in (("x", "a", 100), ("y", "b", 50), ("z", "c", 200)):
+        planner.add_host(key(name, group), 0.0)
+        planner.begun(key(name, group), 0, 0.0)
+        planner.observed(key(name, group), reading(level * KIB), 0.0)
+    assert feed(planner, 0.0, PLENTY, {"x", "z"}).key == ("x", "a")
+    assert feed(planner, 0.0, PLENTY, {"x", "y", "z"}).key == ("y", "b")
+    assert idle(planner, 0.0, PLENTY, set()) == math.inf
+    assert idle(planner, 0.0, PLENTY, {"unknown"}) == math.inf
+
+
+def test_an_absent_host_is_looked_at_again_with_backoff():
+    planner = fleet({"a": 0})
+    now, waits = 0.0, []
+    for _ in range(8):
+        planner.begun(key("a"), 0, now)
+        planner.absent(key("a"), "disabled", now)
+        until = idle(planner, now)
+        waits.append(until - now)
+        now = until
+        assert planner.decide(now, PLENTY, OPEN) == Look(key("a"))
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    (outlook,) = planner.outlook(now)
+    assert (outlook.state, outlook.reason) == (HostState.ABSENT, "disabled")
+    assert planner.keeps_up(now).keeps_up
+
+
+def test_absence_ends_with_a_reading():
+    planner = fleet({"a": 0})
+    planner.begun(key("a"), 0, 0.0)
+    planner.absent(key("a"), "disconnected", 0.0)
+    planner.begun(key("a"), 0, 5.0)
+    planner.observed(key("a"), reading(10 * KIB), 5.0)
+    assert feed(planner, 5.0).key == key("a")
+
+
+def test_a_host_of_unknown_fate_is_read_before_it_is_fed():
+    planner = fleet({"a": 10 * KIB, "b": 300 * KIB})
+    planner.begun(key("a"), 30 * KIB, 0.0)
+    planner.uncertain(key("a"), 30 * KIB, 1.0)
+    assert planner.decide(1.0, PLENTY, OPEN) == Look(key("a"))
+    planner.begun(key("a"), 0, 1.0)
+    planner.observed(key("a"), reading(40 * KIB), 1.1)
+    assert feed(planner, 1.1).key == key("a")
+
+
+def test_unknown_fate_again_and_again_backs_off():
+    planner = fleet({"a": 10 * KIB})
+    now, waits = 0.0, []
+    for _ in range(4):
+        planner.begun(key("a"), 0, now)
+        planner.uncertain(key("a"), 0, now)
+        decision = planner.decide(now, PLENTY, OPEN)
+        until = now if isinstance(decision, Look) else idle(planner, now)
+        waits.append(until - now)
+        now = until
+    assert waits == [0.0, 1.0, 2.0, 4.0]
+
+
+def test_a_released_visit_is_decided_again_shortly():
+    planner = fleet({"a": 10 * KIB})
+    decision = feed(planner, 0.0)
+    planner.begun(decision.key, decision.n_bytes, 0.0)
+    planner.released(key("a"), 0.5)
+    assert idle(planner, 0.5) == 1.5
+    assert feed(planner, 1.5) == decision
+
+
+def test_a_reading_that_is_long_past_is_renewed_before_bytes_are_sent():
+    planner = fleet({"a": 10 * KIB})
+    assert planner.decide(181.0, PLENTY, OPEN) == Look(key("a"))
+
+
+def test_a_removed_host_is_forgotten_also_in_the_middle_of_a_visit():
+    planner = fleet({"a": 10 * KIB, "b": 20 * KIB})
+    planner.remove_host(key("b"))
+    planner.begun(key("a"), 3, 0.0)
+    planner.remove_host(key("a"))
+    assert len(planner) == 0
+    assert planner.outlook(0.0) == []
+    planner.observed(key("a"), reading(30 * KIB), 1.0)
+    planner.released(key("b"), 1.0)
+    assert idle(planner, 100.0) == math.inf
+
+
+def test_a_host_that_comes_back_during_its_last_visit_gets_no_second_one():
+    planner = fleet({"a": 10 * KIB})
+    planner.begun(key("a"), 3, 0.0)
+    planner.remove_host(key("a"))
+    planner.add_host(key("a"), 1.0)
+    assert idle(planner, 1.0) == math.inf
+    planner.observed(key("a"), reading(20 * KIB), 2.0)
+    assert feed(planner, 2.0).key == key("a")
+
+
+def test_adding_a_host_twice_changes_nothing():
+    planner = fleet({"a": 10 * KIB})
+    planner.add_host(key("a"), 5.0)
+    assert len(planner) == 1
+    assert feed(planner, 5.0).key == key("a")
+
+
+def test_a_standby_leaves_hosts_alone_until_they_sink():
+    planner = fleet({"a": 350 * KIB}, Policy(refill_below=0.5))
+    assert not isinstance(planner.decide(19.0, PLENTY, OPEN), Feed)
+    planner.begun(key("a"), 0, 19.0)
+    planner.observed(key("a"), reading(250 * KIB), 19.0)
+    assert feed(planner, 19.0).key == key("a")
+
+
+def test_the_outlook_estimates_the_level_and_the_time_to_dry():
+    planner = fleet({"a": 100 * KIB})
+    (outlook,) = planner.outlook(40.0)
+    assert outlook.available_bytes == 60 * KIB
+    assert outlook.seconds_to_dry == pytest.approx(60.0)
+    assert outlook.seconds_since_reading == 40.0
+    assert outlook.drain_bytes_per_second == KIB
+
+
+def test_the_outlook_of_a_host_never_read_claims_nothing():
+    planner = Planner()
+    planner.add_host(key("a"), 0.0)
+    (outlook,) = planner.outlook(3.0)
+    assert outlook.state is HostState.NEW
+    assert outlook.available_bytes is None
+    assert outlook.seconds_to_dry is None
+
+
+def test_it_says_how_late_looks_are():
+    planner = fleet({"a": 400 * KIB, "b": 400 * KIB})
+    assert planner.keeps_up(20.0).keeps_up
+    late = planner.keeps_up(27.0)
+    assert (late.overdue, late.worst_seconds) == (2, 7.0)
+    planner.begun(key("a"), 0, 27.0)
+    planner.observed(key("a"), reading(400 * KIB), 27.0)
+    assert planner.keeps_up(28.0).overdue == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"refill_below": 0.0},
+        {"refill_below": 1.1},
+        {"max_add_bytes": 2},
+        {"min_feed_bytes": 0},
+        {"min_look_seconds": 0.0},
+        {"imminent_seconds": -1.0},
+    ],
+)
+def test_impossible_rules_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        Policy(**wrong)

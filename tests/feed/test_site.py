@@ -1,0 +1,222 @@
+"""What each outcome of a request means: for the bytes, for the planner and for the gate."""
+
+import time
+from contextlib import suppress
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from bridge.config import VCenterConfig
+from bridge.feed.site import LoginRefusedAtFirst, Site, SiteState
+from bridge.source.account import Fate
+from bridge.vcenter.client import VCenter
+from bridge.vcenter.errors import VCenterError
+from tests.support.twin import TwinProcess
+
+TEXT = b"QUJD" * 4096
+HOST = ("twin", "host-1001")
+
+
+class Planner:
+    """Writes down what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def __getattr__(self, name):
+        return lambda *words: self.told.append((name, *words[: 2 if name != "limit" else None]))
+
+
+class Take:
+    """As much of a take as a site uses."""
+
+    def __init__(self):
+        self.pieces = (memoryview(TEXT),)
+        self.raw_bytes = len(TEXT) // 4 * 3
+        self.spent = False
+        self.fate = None
+
+    def spend(self):
+        self.spent = True
+
+    def give_back(self):
+        assert not self.spent
+        self.fate = "given back"
+
+    def done(self, fate):
+        assert self.spent
+        self.fate = fate
+
+
+@pytest.fixture(scope="module")
+def twin():
+    with TwinProcess("--hosts", 3, "--initial-level", 0.2) as twin:
+        yield twin
+
+
+@pytest.fixture
+async def site(twin):
+    twin.admin("PUT", "faults", [])
+    made = make_site(twin, twin.password)
+    await made._client.open()
+    yield made
+    await made._client.close()
+
+
+def make_site(twin, password, **settings):
+    config = VCenterConfig.model_validate(
+        {
+            "name": "twin",
+            "url": twin.url,
+            "username": twin.username,
+            "password_file": str(twin.password_file),
+            "ca_file": str(twin.ca_file),
+            "request_timeout_seconds": 2.0,
+            **settings,
+        }
+    )
+    return Site(
+        config,
+        VCenter(config, SecretStr(password)),
+        Planner(),
+        clock=time.monotonic,
+        add_seconds=lambda _: None,
+        log=structlog.stdlib.get_logger(),
+        wake=lambda: None,
+    )
+
+
+async def test_a_confirmed_add_is_delivered_and_its_answer_is_a_reading(site):
+    take = Take()
+    await site.feed(HOST, take)
+    assert take.fate is Fate.DELIVERED
+    [(name, key, *_)] = site._planner.told
+    assert (name, key) == ("observed", HOST)
+    assert site.gate.in_flight == 0
+
+
+async def test_a_look_is_a_reading(site):
+    await site.look(HOST)
+    assert [told[:2] for told in site._planner.told] == [("observed", HOST)]
+
+
+async def test_a_disabled_host_is_absent(site, twin):
+    twin.admin("POST", "hosts/host-1002", {"status": "DISABLED"})
+    await site.look(("twin", "host-1002"))
+    assert site._planner.told == [("absent", ("twin", "host-1002"), "disabled")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "fate", "told"),
+    [
+        ({"kind": "forbidden"}, Fate.REFUSED, "absent"),
+        ({"kind": "not_found"}, Fate.REFUSED, "absent"),
+        ({"kind": "unavailable", "retry_after": None}, Fate.REFUSED, "absent"),
+        ({"kind": "throttled"}, Fate.REFUSED, "released"),
+        ({"kind": "unauthenticated"}, Fate.REFUSED, "released"),
+        ({"kind": "error"}, Fate.REFUSED, "uncertain"),
+        ({"kind": "lose_reply"}, Fate.UNKNOWN, "uncertain"),
+        ({"kind": "reset_mid_body"}, Fate.UNKNOWN, "uncertain"),
+        ({"kind": "stall"}, Fate.UNKNOWN, "uncertain"),
+        ({"kind": "not_json"}, Fate.UNKNOWN, "uncertain"),
+        ({"kind": "truncated_reply"}, Fate.UNKNOWN, "uncertain"),
+    ],
+    ids=lambda it: it["kind"] if isinstance(it, dict) else str(it),
+)
+async def test_what_went_wrong_with_an_add(site, twin, fault, fate, told):
+    await site.look(HOST)
+    site._planner.told.clear()
+    twin.admin("PUT", "faults", [{**fault, "operations": ["pool.add"]}])
+    take = Take()
+    await site.feed(HOST, take)
+    assert take.fate is fate
+    assert site._planner.told[-1][:2] == (told, HOST)
+    assert len(site._planner.told) == 1
+    assert site.gate.in_flight == 0
+
+
+async def test_too_large_a_body_halves_the_requests_of_the_vcenter(site, twin):
+    twin.admin("PUT", "faults", [{"kind": "too_large", "operations": ["pool.add"]}])
+    take = Take()
+    await site.feed(HOST, take)
+    assert site._planner.told[0] == ("limit", "twin", take.raw_bytes // 2)
+    assert site._planner.told[1][:2] == ("released", HOST)
+
+
+async def test_retry_after_is_honoured_by_the_whole_vcenter(site, twin):
+    rule = {"kind": "throttled", "operations": ["pool.get"], "retry_after": "30"}
+    twin.admin("PUT", "faults", [rule])
+    before = time.monotonic()
+    await site.look(HOST)
+    assert not site.gate.is_open(before + 29.0)
+    assert site.gate.is_open(time.monotonic() + 31.0)
+
+
+async def test_no_connection_gives_the_bytes_back_and_pauses(twin):
+    site = make_site(twin, twin.password, url="https://127.0.0.1:1")
+    take = Take()
+    with suppress(VCenterError):
+        await site._client.open()
+    try:
+        await site.feed(HOST, take)
+        assert site.gate.is_open(time.monotonic())
+        await site.look(HOST)
+        await site.look(HOST)
+    finally:
+        await site._client.close()
+    assert take.fate == "given back"
+    assert site._planner.told[0][:2] == ("released", HOST)
+    assert site.state is SiteState.DOWN
+    assert not site.gate.is_open(time.monotonic())
+
+
+async def test_one_connection_that_breaks_says_nothing_of_the_vcenter(site, twin):
+    rule = {"kind": "reset_before_body", "operations": ["pool.get"], "probability": 0.5}
+    twin.admin("PUT", "faults", [rule])
+    for _ in range(12):
+        await site.look(HOST)
+        if site._lost_in_a_row:
+            twin.admin("PUT", "faults", [])
+            await site.look(HOST)
+            twin.admin("PUT", "faults", [{**rule, "seed": len(site._planner.told)}])
+    assert {told[0] for told in site._planner.told} == {"observed", "released"}
+    assert site.gate.is_open(time.monotonic())
+
+
+async def test_requests_that_fail_together_lengthen_the_pause_once(twin):
+    site = make_site(twin, twin.password, url="https://127.0.0.1:1")
+    with suppress(VCenterError):
+        await site._client.open()
+    try:
+        for _ in range(10):
+            await site.look(HOST)
+    finally:
+        await site._client.close()
+    assert site.gate.is_open(time.monotonic() + 2.0)
+
+
+async def test_a_first_login_that_is_refused_ends_the_site(twin):
+    site = make_site(twin, "wrong")
+    try:
+        with pytest.raises(LoginRefusedAtFirst) as caught:
+            await site.run()
+    finally:
+        await site._client.close()
+    assert "\n" not in str(caught.value)
+    assert "wrong" not in str(caught.value)
+    assert site.state is SiteState.REFUSED
+
+
+async def test_a_cap_is_kept_and_looks_are_delayed_by_a_second_at_most(twin):
+    twin.admin("PUT", "faults", [])
+    site = make_site(twin, twin.password, max_bytes_per_second=6144)
+    assert site.max_add_bytes == 6144
+    await site._client.open()
+    try:
+        started = time.monotonic()
+        await site.feed(HOST, Take())
+        assert not site.is_open(time.monotonic())
+        assert started + 0.9 <= site.opens_at() <= time.monotonic() + 1.1
+    finally:
+        await site._client.close()
