@@ -1,0 +1,1 @@
+"""Metrics, log and status page. The daemon hands in what they show."""
