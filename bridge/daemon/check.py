@@ -1,0 +1,103 @@
+"""`check`: all that `run` will need, tried once, with what to do about what fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bridge.config import ConfigError, check_hsm_files
+from bridge.daemon.oneshot import Fleet
+from bridge.source.errors import SourceError
+from bridge.source.oneshot import opened
+from bridge.telemetry.snapshot import HostState
+from bridge.vcenter import errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bridge.config import BridgeConfig, HsmConfig, VCenterConfig
+
+_BYTES_SECONDS = 10.0
+
+
+class Verdict(StrEnum):
+    """How one step ended."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was tried: what, how it ended, and what was seen or what to do."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+
+
+async def check(config: BridgeConfig) -> AsyncIterator[Step]:
+    """Try everything; nothing is sent to any host."""
+    for hsm in config.hsm.values():
+        yield await _hsm(config, hsm)
+    for vcenter in config.vcenter.values():
+        async for step in _vcenter(config, vcenter):
+            yield step
+
+
+async def _hsm(config: BridgeConfig, hsm: HsmConfig) -> Step:
+    subject = f"hsm.{hsm.name}"
+    try:
+        check_hsm_files(hsm)
+        async with opened(hsm, state_dir=config.state_dir) as supply:
+            waited = 0.0
+            while not supply.available_bytes and waited < _BYTES_SECONDS:
+                await asyncio.sleep(0.1)
+                waited += 0.1
+            if not supply.available_bytes:
+                return Step(subject, Verdict.BAD, "logged in, but no bytes came in 10 s")
+    except (ConfigError, SourceError) as error:
+        return Step(subject, Verdict.BAD, str(error))
+    if hsm.allow_soft_token:
+        text = "works, but allow_soft_token is set: the soft token is not an HSM"
+        return Step(subject, Verdict.WARNING, text)
+    return Step(subject, Verdict.GOOD, "token found, login and output tests passed, bytes came")
+
+
+async def _vcenter(config: BridgeConfig, vcenter: VCenterConfig) -> AsyncIterator[Step]:
+    subject = f"vcenter.{vcenter.name}"
+    alone = config.model_copy(update={"vcenter": {vcenter.name: vcenter}})
+    try:
+        async with AsyncExitStack() as stack:
+            fleet = await stack.enter_async_context(Fleet(alone))
+            yield Step(subject, Verdict.GOOD, "certificate verified, login accepted")
+            hosts = await fleet.inventory()
+            yield Step(subject, Verdict.GOOD if hosts else Verdict.BAD, _inventory_text(len(hosts)))
+            looked = await asyncio.gather(*(fleet.look(host) for host in hosts))
+    except (ConfigError, errors.VCenterError) as error:
+        yield Step(subject, Verdict.BAD, str(error))
+        return
+    states = Counter(row.state for row, _ in looked)
+    first = {row.state: text for row, text in reversed(looked)}
+    if fed := states[HostState.FED]:
+        text = f"{fed} hosts take external entropy and may be read (Host.Entropy.Read)"
+        yield Step(subject, Verdict.GOOD, text)
+        text = "Host.Entropy.Write shows only when the first bytes are sent: try fill"
+        yield Step(subject, Verdict.WARNING, text)
+    if disabled := states[HostState.DISABLED]:
+        text = f"{disabled} hosts take no external entropy (entropySources below 8): not fed"
+        yield Step(subject, Verdict.WARNING, text)
+    for state in (HostState.REFUSED, HostState.UNREACHABLE):
+        if n := states[state]:
+            yield Step(subject, Verdict.BAD, f"{n} hosts cannot be read, the first: {first[state]}")
+
+
+def _inventory_text(n_hosts: int) -> str:
+    if n_hosts:
+        return f"{n_hosts} hosts chosen"
+    return "no hosts are visible: give the user a role with Host.Entropy.Read on them, propagated"
