@@ -1,0 +1,1 @@
+"""The command `entropy-bridge`: thin faces of what the other rooms do."""

@@ -1,0 +1,155 @@
+"""`hosts` and `fill` against the twin, as a user runs them."""
+
+import json
+
+import pytest
+
+from bridge.native import softtoken_path
+from tests.support.twin import TwinProcess
+
+
+@pytest.fixture(scope="module")
+def twin():
+    with TwinProcess("--hosts", 6, "--disabled-hosts", 1, "--spread", 0.5) as twin:
+        yield twin
+
+
+@pytest.fixture
+def configured(twin, tmp_path):
+    """Writes a configuration; `**settings` replace those of the vCenter."""
+
+    def write(**settings):
+        table = {
+            "url": twin.url,
+            "username": twin.username,
+            "password_file": str(twin.password_file),
+            "ca_file": str(twin.ca_file),
+        } | settings
+        path = tmp_path / "bridge.toml"
+        lines = [
+            f"{key} = {json.dumps(value)}" for key, value in table.items() if value is not None
+        ]
+        path.write_text("\n".join(["[vcenter.twin]", *lines]))
+        return path
+
+    return write
+
+
+def test_hosts_are_shown_by_time_to_dry(command, configured):
+    run = command("hosts", "--config", configured())
+    assert (run.code, run.err) == (0, "")
+    lines = run.out.splitlines()
+    assert lines[0].split()[:3] == ["Host", "Pool", "Dry"]
+    assert sum("esx-" in line for line in lines) == 6
+    assert "disabled" in lines[6]
+    assert lines[-1].startswith("6 hosts; ")
+
+
+def test_hosts_as_json(command, configured):
+    run = command("hosts", "--config", configured(), "--json")
+    assert (run.code, run.err) == (0, "")
+    rows = json.loads(run.out)
+    dry = [row["seconds_to_dry"] for row in rows if row["state"] == "fed"]
+    assert len(dry) == 5
+    assert dry == sorted(dry)
+    assert [row["state"] for row in rows if row["state"] != "fed"] == ["disabled"]
+
+
+def test_watch_is_for_people(command, configured):
+    run = command("hosts", "--config", configured(), "--watch", "--json")
+    assert "--watch is for people" in run.error
+    assert run.code == 2
+
+
+def test_a_wrong_password(command, configured, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("hunter2")
+    password.chmod(0o600)
+    run = command("hosts", "--config", configured(password_file=str(password)))
+    assert "vCenter twin: cannot log in: svc-entropy@vsphere.local was refused" in run.error
+    assert "hunter2" not in run.err
+    assert run.code == 1
+
+
+def test_a_missing_password(command, configured, tmp_path):
+    path = configured(password_file=str(tmp_path / "none"))
+    run = command("hosts", "--config", path)
+    assert run.error.startswith(f"{path}: vcenter.twin.password_file: cannot read ")
+    assert run.code == 2
+
+
+def test_a_missing_credential(command, configured):
+    run = command("hosts", "--config", configured(password_file=None, password_credential="pw"))
+    assert "vcenter.twin.password_credential: $CREDENTIALS_DIRECTORY is not set" in run.error
+    assert run.code == 2
+
+
+def test_an_untrusted_certificate(command, configured):
+    run = command("hosts", "--config", configured(ca_file=None))
+    assert "vCenter twin: cannot log in: its certificate is not trusted" in run.error
+    assert run.code == 1
+
+
+def test_nobody_there(command, configured):
+    run = command("hosts", "--config", configured(url="https://127.0.0.1:1"))
+    assert "vCenter twin: cannot log in: no connection to 127.0.0.1:1" in run.error
+    assert run.code == 1
+
+
+def test_a_filter_that_matches_nothing(command, configured):
+    path = configured()
+    path.write_text(path.read_text() + '\n[vcenter.twin.hosts]\nclusters = ["Nothing"]\n')
+    run = command("hosts", "--config", path)
+    assert "Nothing" in run.error
+    assert run.code == 1
+
+
+def test_no_vcenter(command, tmp_path):
+    path = tmp_path / "bridge.toml"
+    path.write_text("")
+    run = command("hosts", "--config", path)
+    assert "no vCenter is configured" in run.error
+    assert run.code == 2
+
+
+SOFT_TOKEN = f'[hsm.soft]\nmodule = "{softtoken_path()}"\nallow_soft_token = true\n'
+
+
+def test_fill_leaves_every_host_full(command, configured):
+    path = configured()
+    path.write_text(SOFT_TOKEN + path.read_text())
+    run = command("fill", "--config", path, "--json")
+    assert (run.code, run.err) == (0, "")
+    result = json.loads(run.out)
+    assert result["n_failed"] == 0
+    fed = [host for host in result["hosts"] if host["state"] == "fed"]
+    assert len(fed) == 5
+    assert all(host["available_bytes"] > 0.98 * host["capacity_bytes"] for host in fed)
+    assert sum(host["sent_bytes"] for host in fed) == result["sent_bytes"] > 0
+    run = command("fill", "--config", path)
+    assert (run.code, run.err) == (0, "")
+    assert "of 6 hosts in" in run.out
+
+
+def test_check_says_what_is_good_and_what_is_not(command, configured):
+    path = configured()
+    path.write_text(SOFT_TOKEN + path.read_text())
+    run = command("check", "--config", path)
+    assert (run.code, run.err) == (0, "")
+    assert run.out.startswith(f"good  {path}: a valid configuration\n")
+    assert "note  hsm.soft: " in run.out
+    path.write_text(path.read_text().replace("svc-entropy", "nobody"))
+    run = command("check", "--config", path, "--json")
+    assert (run.code, run.err) == (1, "")
+    bad = [step for step in json.loads(run.out) if step["verdict"] == "bad"]
+    assert [step["subject"] for step in bad] == ["vcenter.twin"]
+
+
+@pytest.mark.parametrize("name", ["fill", "check", "run"])
+def test_the_soft_token_has_to_be_allowed(command, configured, name):
+    path = configured()
+    path.write_text(SOFT_TOKEN.replace("true", "false") + path.read_text())
+    run = command(name, "--config", path)
+    assert run.code == (1 if name == "check" else 2)
+    assert "allow_soft_token" in run.out + run.err
+    assert "Traceback" not in run.err
