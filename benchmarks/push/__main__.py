@@ -1,0 +1,188 @@
+"""What a request costs the client, against the least that it can cost and against what users have.
+
+`python -m benchmarks.push [--rounds N] [--size BYTES …] [--tls 1.3] [--output FILE]`. All clients
+send Base64 text of one size to a C sink over TLS on loopback, in turns, for `rounds` rounds; each
+is a process of its own that lives through all rounds. The figure is CPU seconds (user and system,
+all threads) per request: it moves far less than requests per second on a machine that does other
+things too. Ratios are of the two costs of one round; the median and the quartiles over all rounds
+are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import ssl
+import statistics
+import subprocess
+import sys
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from benchmarks.push.far_end import COMPILER, FarEnd, far_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLIENTS = ("bare", "fast", "plain", "sdk", "requests")
+OURS = ("fast", "plain")
+KIB = 1024
+SIZES = (KIB, 64 * KIB, 512 * KIB)
+PACKAGES = ("aiohttp", "uvloop", "vmware-vcenter", "requests", "urllib3")
+
+# requests in one turn: enough CPU to be measured, and no turn longer than a moment
+TURN = {"bare": (4000, 1600, 300), "fast": (3000, 1600, 300), "plain": (1000, 600, 200)}
+SLOW_TURN = (96, 96, 64)
+
+
+class Worker:
+    """A client's process."""
+
+    def __init__(self, client: str, far: FarEnd, text_bytes: int) -> None:
+        self.client = client
+        command = [sys.executable, "-m", "benchmarks.push.worker", client, far.url]
+        self._process = subprocess.Popen(
+            [*command, far.ca_file, str(text_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def turn(self, n: int) -> float:
+        """Send `n` requests; returns CPU seconds for each."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{n}\n")
+        self._process.stdin.flush()
+        cost = json.loads(self._process.stdout.readline())
+        return float(cost["cpu_seconds"]) / n
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def measure(far: FarEnd, clients: Sequence[str], text_bytes: int, rounds: int) -> Costs:
+    """Return each client's CPU seconds per request, by round; the round before does not count."""
+    costs: Costs = {client: [] for client in clients}
+    nearest = min(range(len(SIZES)), key=lambda at: abs(SIZES[at] - text_bytes))
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(c, far, text_bytes)) for c in clients]
+        for number in range(rounds + 1):
+            turned = number % len(workers)  # who begins changes, so that none follows always
+            for worker in workers[turned:] + workers[:turned]:
+                cost = worker.turn(TURN.get(worker.client, SLOW_TURN)[nearest])
+                if number:
+                    costs[worker.client].append(cost)
+    return costs
+
+
+Costs = dict[str, list[float]]
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return {"median": median, "lower_quartile": low, "upper_quartile": high}
+
+
+def ratios(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
+    return summary([a / b for a, b in zip(over, under, strict=True)])
+
+
+def figures(costs: Costs) -> dict[str, object]:
+    """Medians and spreads, with the ratios that matter."""
+    compared = {}
+    for ours in OURS:
+        if ours not in costs:
+            continue
+        if "bare" in costs:
+            compared[f"{ours}/bare"] = ratios(costs[ours], costs["bare"])
+        for theirs in ("sdk", "requests", "plain"):
+            if theirs in costs and theirs != ours:
+                compared[f"{theirs}/{ours}"] = ratios(costs[theirs], costs[ours])
+    return {
+        "cpu_seconds_per_request": {c: summary(v) for c, v in costs.items()},
+        "ratios": compared,
+        "rounds": costs,
+    }
+
+
+def environment() -> dict[str, object]:
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    commit = _said(["git", "rev-parse", "--short", "HEAD"])
+    if _said(["git", "status", "--porcelain", "--", "bridge", "benchmarks/push"]):
+        commit += " with changes"
+    return {
+        "cpu": next(
+            (i.split(":", 1)[1].strip() for i in cpuinfo if i.startswith("model name")), ""
+        ),
+        "cpus": sum(i.startswith("processor") for i in cpuinfo),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "packages": {name: version(name) for name in PACKAGES},
+        "sink": " ".join([*COMPILER, _said([COMPILER[0], "--version"]).splitlines()[0]]),
+        "commit": commit,
+        "load_average": Path("/proc/loadavg").read_text().split()[0],
+    }
+
+
+def _said(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def table(results: dict[int, dict[str, object]]) -> str:
+    """Microseconds of CPU per request, and ratios, as median (quartiles)."""
+    lines = []
+    for section, scale in (("cpu_seconds_per_request", 1e6), ("ratios", 1.0)):
+        rows: dict[str, list[str]] = {}
+        for result in results.values():
+            for name, s in result[section].items():  # type: ignore[attr-defined]
+                shown = [_short(s[key] * scale) for key in s]
+                rows.setdefault(name, []).append(f"{shown[0]} ({shown[1]}-{shown[2]})")
+        heading = "CPU, us per request" if scale > 1 else "ratio"
+        sizes = " | ".join(f"{size / KIB:g} KiB" for size in results)
+        lines += [f"| {heading} | {sizes} |", "|---|" + "---:|" * len(results)]
+        lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.push", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--size", type=int, nargs="*", default=SIZES, help="of the Base64 text")
+    parser.add_argument("--client", nargs="*", default=CLIENTS, choices=CLIENTS)
+    parser.add_argument("--tls", default="1.3", choices=["1.2", "1.3"])
+    parser.add_argument("--output", type=Path, help="write all figures here, as JSON")
+    options = parser.parse_args()
+    results: dict[int, dict[str, object]] = {}
+    with far_end(options.tls) as far:
+        for size in options.size:
+            results[size] = figures(measure(far, options.client, size, options.rounds))
+            print(f"{size / KIB:g} KiB done", file=sys.stderr)
+    print(table(results))
+    if options.output:
+        document = {
+            "what": "CPU of the client per POST of Base64 text, TLS on loopback to a C sink",
+            "tls": options.tls,
+            "environment": environment(),
+            "results": {str(size): result for size, result in results.items()},
+        }
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""One client in a process of its own: a count on each line of stdin, its cost on each of stdout."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.push.clients import make
+from benchmarks.push.far_end import FarEnd
+
+
+def cpu_seconds() -> float:
+    """All threads of this process, user and system."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+async def work(name: str, far: FarEnd, text_bytes: int, password_file: Path) -> None:
+    client = make(name, far, text_bytes, password_file)
+    await client.open()
+    try:
+        for line in sys.stdin:  # between two turns nothing else is to run
+            wall, cpu = time.monotonic(), cpu_seconds()
+            await client.push(int(line))
+            cost = {"cpu_seconds": cpu_seconds() - cpu, "wall_seconds": time.monotonic() - wall}
+            print(json.dumps(cost), flush=True)
+    finally:
+        await client.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("client")
+    parser.add_argument("url")
+    parser.add_argument("ca_file", type=Path)
+    parser.add_argument("text_bytes", type=int)
+    options = parser.parse_args()
+    far = FarEnd(options.url, options.ca_file, "")
+    with tempfile.TemporaryDirectory() as here:
+        password_file = Path(here) / "password"
+        password_file.write_text("secret")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work(options.client, far, options.text_bytes, password_file))
+
+
+if __name__ == "__main__":
+    main()
