@@ -140,6 +140,7 @@ class Generation:
             self._rate.sample(arrived - published, now - before, full=full)
             before, published = now, arrived
             if view.phase == Phase.RUNNING:
+                process.hear()
                 self._look_for_bytes()
                 self._look_for_work(full=full)
             if reason is not None:

@@ -47,10 +47,14 @@ class _Lines:
         os.set_blocking(stream.fileno(), False)
         self._loop.add_reader(stream.fileno(), self._read)
 
-    def drain(self) -> None:
-        """Read what is there and close."""
+    def hear(self) -> None:
+        """Read what is there."""
         while not self._stream.closed and self._read():
             pass
+
+    def drain(self) -> None:
+        """Read what is there and close."""
+        self.hear()
         self._close()
 
     def _read(self) -> bool:
@@ -121,6 +125,10 @@ class SourceProcess:
     def returncode(self) -> int | None:
         """Exit code, or minus the signal, or None while it is not reaped."""
         return self._popen.returncode
+
+    def hear(self) -> None:
+        """Bring `answers` up to date: shared memory may tell sooner what came after them."""
+        self._answers.hear()
 
     def ask_to_end(self) -> None:
         """Close its lifeline."""

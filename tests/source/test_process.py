@@ -13,7 +13,7 @@ import pytest
 
 from bridge.native.ring import Ring
 from bridge.source.exits import Exit
-from bridge.source.process import child_command, child_environment
+from bridge.source.process import SourceProcess, child_command, child_environment
 from tests.source.conftest import alive, running, until
 from tests.support.testtoken import Mode
 
@@ -120,27 +120,29 @@ def test_no_usable_order_is_an_exit_code_and_no_traceback(line):
     assert ended.stderr == b""
 
 
-def test_a_ring_that_is_none_is_one_line(tmp_path):
-    order = {
-        "parent_pid": os.getpid(),
-        "module": "/nowhere.so",
-        "init_args": None,
-        "token_label": None,
-        "serial": None,
-        "slot": None,
-        "pin_path": None,
-        "ring_fd": 0,
-        "n_slots": 8,
-        "n_readers": 1,
-        "data_eventfd": 0,
-        "space_eventfds": [0],
-        "call_bytes": 0,
-        "publish_after_ms": 200,
-        "allow_unlocked": True,
-    }
+RINGLESS = {
+    "parent_pid": os.getpid(),
+    "module": "/nowhere.so",
+    "init_args": None,
+    "token_label": None,
+    "serial": None,
+    "slot": None,
+    "pin_path": None,
+    "ring_fd": 0,
+    "n_slots": 8,
+    "n_readers": 1,
+    "data_eventfd": 0,
+    "space_eventfds": [0],
+    "call_bytes": 0,
+    "publish_after_ms": 200,
+    "allow_unlocked": True,
+}
+
+
+def test_a_ring_that_is_none_is_one_line():
     ended = subprocess.run(
         child_command(CHILD),
-        input=json.dumps(order).encode() + b"\n",
+        input=json.dumps(RINGLESS).encode() + b"\n",
         capture_output=True,
         check=False,
         timeout=30,
@@ -148,6 +150,20 @@ def test_a_ring_that_is_none_is_one_line(tmp_path):
     assert ended.returncode == Exit.FAULT
     assert "sealed memfd" in json.loads(ended.stdout)["error"]
     assert ended.stderr == b""
+
+
+def _stand_still_until_it_ends(pid):
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+async def test_what_it_told_can_be_had_before_the_loop_gets_to_it():
+    line = json.dumps(RINGLESS).encode() + b"\n"
+    process = SourceProcess(CHILD, line, child_environment({}), (), print)
+    _stand_still_until_it_ends(process.pid)
+    assert not process.answers
+    process.hear()
+    assert "sealed memfd" in process.answers["error"]
+    assert await process.reaped(10)
 
 
 async def test_ctrl_c_while_it_starts_is_the_parents(make, token):
