@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "memory/memory.h"
@@ -33,6 +34,26 @@ static int read_all(int fd, struct pin *pin) {
   return 0;
 }
 
+// Takes away the newline that an editor wrote, which may be one of Windows.
+static void strip_newline(struct pin *pin) {
+  if (pin->n_bytes > 0 && pin->bytes[pin->n_bytes - 1] == '\n') {
+    pin->n_bytes--;
+    if (pin->n_bytes > 0 && pin->bytes[pin->n_bytes - 1] == '\r')
+      pin->n_bytes--;
+  }
+}
+
+// What is wrong with it, or NULL. It is found out here because a login would cost one of few tries.
+static const char *wrong_with(const struct pin *pin) {
+  if (pin->n_bytes == 0)
+    return "is empty";
+  if (pin->n_bytes > BN_PIN_BYTES_MOST)
+    return "is too long for a PIN";
+  if (memchr(pin->bytes, '\n', pin->n_bytes) != NULL)
+    return "has more than one line; keep only the PIN";
+  return NULL;
+}
+
 static enum bn_err read_pin(const char *path, struct pin *pin, struct bn_fault *fault) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
@@ -41,12 +62,11 @@ static enum bn_err read_pin(const char *path, struct pin *pin, struct bn_fault *
   close(fd);
   if (sys_errno != 0)
     return bn_fault_set(fault, BN_ERR_PIN_FILE, sys_errno, 0, "read", path);
-  if (pin->n_bytes > 0 && pin->bytes[pin->n_bytes - 1] == '\n')
-    pin->n_bytes--;
-  if (pin->n_bytes == 0 || pin->n_bytes > BN_PIN_BYTES_MOST) {
+  strip_newline(pin);
+  const char *wrong = wrong_with(pin);
+  if (wrong != NULL) {
     char text[sizeof fault->text];
-    (void)snprintf(text, sizeof text, "%s is %s", path,
-                   pin->n_bytes == 0 ? "empty" : "too long for a PIN");
+    (void)snprintf(text, sizeof text, "%s %s", path, wrong);
     return bn_fault_set(fault, BN_ERR_PIN_FILE, 0, 0, "read", text);
   }
   return BN_OK;
