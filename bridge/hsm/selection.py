@@ -83,7 +83,7 @@ def _present(slots: Sequence[SlotInfo]) -> str:
     problems = [f"slot {found.slot_id}: {found.problem}" for found in slots if found.problem]
     if problems:
         return f"none can be read: {_listed(problems)}"
-    return "the module shows no token at all"
+    return "the module shows no token at all; what it wants in its environment goes into env"
 
 
 def _listed(names: Iterable[str]) -> str:

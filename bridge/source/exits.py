@@ -35,6 +35,14 @@ _BY_ERR = {
 }
 
 
+_VENDORS = "name the PKCS#11 library that the HSM's vendor delivers"
+_REMEDIES = {
+    Err.ERR_LOCK: "raise LimitMEMLOCK= (ulimit -l), lower reserve, or set allow_unlocked = true",
+    Err.ERR_LOAD: f"{_VENDORS}, and install what it needs",
+    Err.ERR_NOT_MODULE: _VENDORS,
+}
+
+
 def exit_for(err: Err) -> Exit:
     """Say how the process ends after a native fault."""
     return _BY_ERR.get(err, Exit.FAULT)
@@ -43,6 +51,5 @@ def exit_for(err: Err) -> Exit:
 def line_for(error: Exception) -> str:
     """Say in one line what went wrong, and what to do where that is known."""
     line = str(error) or type(error).__name__
-    if isinstance(error, NativeError) and error.err is Err.ERR_LOCK:
-        line += "; raise LimitMEMLOCK= (ulimit -l), lower reserve, or set allow_unlocked = true"
-    return line
+    remedy = _REMEDIES.get(error.err) if isinstance(error, NativeError) else None
+    return f"{line}; {remedy}" if remedy else line

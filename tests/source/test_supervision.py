@@ -203,12 +203,13 @@ async def test_a_wrong_module_is_refused(make, tmp_path, content, words):
     with pytest.raises(SourceMisconfigured, match=words) as refused:
         await source.run()
     assert "\n" not in str(refused.value)
+    assert "name the PKCS#11 library that the HSM's vendor delivers" in str(refused.value)
     source.close()
 
 
 async def test_a_library_that_is_no_module_is_refused(make):
     source = make(module="/lib/x86_64-linux-gnu/libm.so.6")
-    with pytest.raises(SourceMisconfigured, match="no C_GetFunctionList"):
+    with pytest.raises(SourceMisconfigured, match="no C_GetFunctionList; name the PKCS#11"):
         await source.run()
     source.close()
 
