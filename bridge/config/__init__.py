@@ -1,7 +1,7 @@
 """The configuration: models, loading, and messages that say what to do."""
 
 from bridge.config.errors import ConfigError, Problem, one_line
-from bridge.config.files import check_files, check_hsm_files
+from bridge.config.files import check_files, check_hsm_files, check_state_dir
 from bridge.config.load import load, parse
 from bridge.config.models import (
     BridgeConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "VCenterConfig",
     "check_files",
     "check_hsm_files",
+    "check_state_dir",
     "effective",
     "json_schema",
     "load",

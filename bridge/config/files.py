@@ -1,5 +1,6 @@
 """Checks of the files that a configuration names."""
 
+import os
 import ssl
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,15 @@ def check_files(config: BridgeConfig, warn: Warn | None = None) -> None:
         problems += _hsm_problems(hsm, warn)
     for vcenter in config.vcenter.values():
         problems += _vcenter_problems(vcenter, warn)
+    if config.hsm:  # the state is that of its PINs
+        problems += _state_problems(config.state_dir)
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_state_dir(state_dir: Path | None) -> None:
+    """Raise a ConfigError if a refused PIN could not be noted there."""
+    problems = list(_state_problems(state_dir))
     if problems:
         raise ConfigError(problems)
 
@@ -26,6 +36,20 @@ def check_hsm_files(hsm: HsmConfig, warn: Warn | None = None) -> None:
     problems = list(_hsm_problems(hsm, warn))
     if problems:
         raise ConfigError(problems)
+
+
+def _state_problems(state_dir: Path | None) -> Iterator[Problem]:
+    if state_dir is None:
+        return
+    # It is made when it is needed, by the user that the bridge runs as; so only look.
+    there = next(path for path in (state_dir, *state_dir.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        wrong = f"{there} is not a directory"
+    elif not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
+        wrong = f"this user may not write into {there}"
+    else:
+        return
+    yield Problem("state_dir", f"{wrong}; name a directory for the note that a PIN was refused")
 
 
 def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:

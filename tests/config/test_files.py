@@ -1,9 +1,11 @@
+import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trustme
 
-from bridge.config import ConfigError, HsmConfig, VCenterConfig, check_files, load
+from bridge.config import ConfigError, HsmConfig, VCenterConfig, check_files, check_state_dir, load
 
 
 @pytest.fixture
@@ -64,6 +66,41 @@ def test_a_ca_file_without_a_certificate(folder):
     (folder / "ca.pem").write_text("not a certificate")
     assert "vcenter.site-a.ca_file" in complaint(folder)
     assert "https://vcenter.example.com/certs/download.zip" in complaint(folder)
+
+
+def test_a_state_directory_is_made_when_it_is_needed(folder):
+    config = load(folder / "bridge.toml").model_copy(update={"state_dir": folder / "a" / "b"})
+    check_files(config)
+    assert not (folder / "a").exists()
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_state_directory_that_is_a_file(folder, below):
+    config = load(folder / "bridge.toml").model_copy(update={"state_dir": folder / "pin" / below})
+    with pytest.raises(ConfigError, match=r"^state_dir: .*pin is not a directory; name a"):
+        check_files(config)
+
+
+@contextmanager
+def another_user():
+    """Not root, if the tests are run by root: root may write everywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_state_directory_that_may_not_be_written(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o555)
+    with (
+        another_user(),
+        pytest.raises(ConfigError, match=r"^state_dir: this user may not write into /"),
+    ):
+        check_state_dir(folder / "below")
 
 
 def test_several_missing_files_are_one_line(folder):
