@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bridge.config import ConfigError, check_hsm_files
+from bridge.config import ConfigError, check_hsm_files, check_state_dir
 from bridge.daemon.oneshot import Fleet
 from bridge.source.errors import SourceError
 from bridge.source.oneshot import opened
@@ -18,8 +19,9 @@ from bridge.vcenter import errors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-    from bridge.config import BridgeConfig, HsmConfig, VCenterConfig
+    from bridge.config import BridgeConfig, HsmConfig, StatusConfig, VCenterConfig
 
 _BYTES_SECONDS = 10.0
 
@@ -48,6 +50,10 @@ async def check(config: BridgeConfig) -> AsyncIterator[Step]:
     for vcenter in config.vcenter.values():
         async for step in _vcenter(config, vcenter):
             yield step
+    if config.status is not None:
+        yield await _status(config.status)
+    if config.state_dir is not None:
+        yield _state(config.state_dir)
 
 
 async def _hsm(config: BridgeConfig, hsm: HsmConfig) -> Step:
@@ -62,7 +68,7 @@ async def _hsm(config: BridgeConfig, hsm: HsmConfig) -> Step:
             if not supply.available_bytes:
                 return Step(subject, Verdict.BAD, "logged in, but no bytes came in 10 s")
     except (ConfigError, SourceError) as error:
-        return Step(subject, Verdict.BAD, str(error))
+        return Step(subject, Verdict.BAD, _without(str(error), f"{subject}: ", f"{subject}."))
     if hsm.allow_soft_token:
         text = "works, but allow_soft_token is set: the soft token is not an HSM"
         return Step(subject, Verdict.WARNING, text)
@@ -80,7 +86,8 @@ async def _vcenter(config: BridgeConfig, vcenter: VCenterConfig) -> AsyncIterato
             yield Step(subject, Verdict.GOOD if hosts else Verdict.BAD, _inventory_text(len(hosts)))
             looked = await asyncio.gather(*(fleet.look(host) for host in hosts))
     except (ConfigError, errors.VCenterError) as error:
-        yield Step(subject, Verdict.BAD, str(error))
+        text = _without(str(error), f"vCenter {vcenter.name}: ", f"{subject}.")
+        yield Step(subject, Verdict.BAD, text)
         return
     states = Counter(row.state for row, _ in looked)
     first = {row.state: text for row, text in reversed(looked)}
@@ -95,6 +102,38 @@ async def _vcenter(config: BridgeConfig, vcenter: VCenterConfig) -> AsyncIterato
     for state in (HostState.REFUSED, HostState.UNREACHABLE):
         if n := states[state]:
             yield Step(subject, Verdict.BAD, f"{n} hosts cannot be read, the first: {first[state]}")
+
+
+async def _status(status: StatusConfig) -> Step:
+    subject = "status.listen"
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, status.host, status.port, start_serving=False
+        )
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            text = f"{status.listen} is in use: by the bridge that runs already, or by another"
+            return Step(subject, Verdict.WARNING, text)
+        text = f"cannot listen on {status.listen}: {error.strerror}; choose another address or port"
+        return Step(subject, Verdict.BAD, text)
+    server.close()
+    return Step(subject, Verdict.GOOD, f"{status.listen} is free")
+
+
+def _state(state_dir: Path) -> Step:
+    subject = "state_dir"
+    try:
+        check_state_dir(state_dir)
+    except ConfigError as error:
+        return Step(subject, Verdict.BAD, _without(str(error), f"{subject}: "))
+    return Step(subject, Verdict.GOOD, f"{state_dir} can be written")
+
+
+def _without(text: str, *prefixes: str) -> str:
+    """Leave out what the step's subject says already."""
+    for prefix in prefixes:
+        text = text.removeprefix(prefix)
+    return text
 
 
 def _inventory_text(n_hosts: int) -> str:

@@ -145,6 +145,24 @@ def test_check_says_what_is_good_and_what_is_not(command, configured):
     assert [step["subject"] for step in bad] == ["vcenter.twin"]
 
 
+def test_check_tries_the_status_address_and_the_state_directory(
+    command, configured, twin, tmp_path
+):
+    path = configured()
+    path.write_text(
+        f"state_dir = '{path}'\n{SOFT_TOKEN}{path.read_text()}\n"
+        f"[status]\nlisten = '{twin.url.removeprefix('https://')}'\n"
+    )
+    run = command("check", "--config", path)
+    assert run.code == 1
+    assert f"note  status.listen: {twin.url.removeprefix('https://')} is in use" in run.out
+    assert f"BAD   state_dir: {path} is not a directory" in run.out
+    path.write_text(path.read_text().replace("127.0.0.1", "192.0.2.1"))
+    assert (
+        "BAD   status.listen: cannot listen on 192.0.2.1" in command("check", "--config", path).out
+    )
+
+
 @pytest.mark.parametrize("name", ["fill", "check", "run"])
 def test_the_soft_token_has_to_be_allowed(command, configured, name):
     path = configured()
