@@ -12,9 +12,10 @@ from rich.text import Text
 
 from bridge.cli.arguments import add_config, add_json
 from bridge.cli.errors import Code
+from bridge.cli.hosts_view import listing
 from bridge.cli.output import console, print_json, warn
 from bridge.cli.reported import reported
-from bridge.cli.table import hosts_table, plain_table
+from bridge.cli.table import name_cell, plain_table
 from bridge.config import check_files, load
 from bridge.daemon.fill import fill
 from bridge.telemetry.document import host_document
@@ -22,6 +23,7 @@ from bridge.telemetry.snapshot import FillProgress, FillResult
 from bridge.telemetry.words import bytes_text
 
 _FAILED_SHOWN = 20
+_HOSTS_SHOWN = 40  # those that would run dry first; --json has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +42,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_document(result))
     else:
-        console().print(_shown(result))
+        screen = console()
+        screen.print(_shown(result, screen))
     return Code.FAILURE if result.n_failed else Code.OK
 
 
@@ -76,21 +79,22 @@ class _Bar(AbstractContextManager[Callable[[FillProgress], None]]):
         )
 
 
-def _shown(result: FillResult) -> RenderableType:
-    failed = [host for host in result.hosts if host.error]
-    summary = Text(
-        f"\nsent {bytes_text(result.sent_bytes)} to "
+def _shown(result: FillResult, screen: Console) -> RenderableType:
+    hosts = listing([host.row for host in result.hosts], screen, _HOSTS_SHOWN)
+    sent = Text(
+        f"sent {bytes_text(result.sent_bytes)} to "
         f"{sum(1 for host in result.hosts if host.sent_bytes)} of {len(result.hosts)} hosts "
         f"in {result.duration_seconds:.1f} s"
     )
+    failed = [host for host in result.hosts if host.error]
     if not failed:
-        return Group(hosts_table(host.row for host in result.hosts), summary)
-    table = plain_table("Not filled", "vCenter", "Why")
+        return Group(hosts, sent)
+    table = plain_table("~Not filled", "~vCenter", "Why")
     for host in failed[:_FAILED_SHOWN]:
-        table.add_row(host.row.name, host.row.vcenter, host.error)
+        table.add_row(name_cell(host.row.name), name_cell(host.row.vcenter), host.error)
     more = len(failed) - _FAILED_SHOWN
-    rest = Text(f"and {more} more" if more > 0 else "")
-    return Group(hosts_table(host.row for host in result.hosts), summary, Text(), table, rest)
+    rest = [Text(f"and {more} more")] if more > 0 else []
+    return Group(hosts, sent, Text(), table, *rest)
 
 
 def _document(result: FillResult) -> dict[str, object]:

@@ -2,22 +2,21 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+import time
 
-from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from bridge.cli.arguments import add_config, add_json
 from bridge.cli.errors import Code, UsageError
+from bridge.cli.hosts_view import listing, window
 from bridge.cli.output import console, print_json, warn
 from bridge.cli.reported import reported
-from bridge.cli.table import hosts_table
 from bridge.config import BridgeConfig, check_files, load
-from bridge.daemon.oneshot import Fleet, read_hosts
+from bridge.daemon.oneshot import SAMPLE_SECONDS, Fleet, read_hosts
 from bridge.telemetry.document import host_document
-from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
+from bridge.telemetry.snapshot import by_time_to_dry
 from bridge.telemetry.words import duration_text
+from bridge.vcenter.errors import LoginRefused, VCenterError
 
 _WATCH_SECONDS = 5.0
 
@@ -45,33 +44,26 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([host_document(row) for row in rows])
     else:
-        console().print(_shown(rows))
+        screen = console()
+        screen.print(listing(rows, screen))
     return Code.OK
 
 
 async def _watch(config: BridgeConfig) -> None:
     screen = console()
     async with Fleet(config) as fleet:
-        # As many rows as the window has, for rich cannot scroll.
         with Live(console=screen, auto_refresh=False) as live:
+            rows, read_at, trouble = await fleet.read(), time.monotonic(), ""
+            pause = SAMPLE_SECONDS  # the second look tells what hosts use
             while True:
-                rows = sorted(await fleet.read(), key=by_time_to_dry)
-                live.update(_shown(rows, max(1, screen.height - 4)), refresh=True)
-                await asyncio.sleep(_WATCH_SECONDS)
-
-
-def _shown(rows: Sequence[HostRow], limit: int | None = None) -> RenderableType:
-    return Group(hosts_table(rows[:limit]), Text(), Text(_summary(rows, limit)))
-
-
-def _summary(rows: Sequence[HostRow], limit: int | None) -> str:
-    low = sum(1 for row in rows if row.is_low)
-    unread = sum(1 for row in rows if row.state != HostState.FED)
-    dry = min((row.seconds_to_dry for row in rows if row.seconds_to_dry is not None), default=None)
-    words = [f"{len(rows)} hosts", f"{low} under their watermark"]
-    if unread:
-        words.append(f"{unread} that take nothing or cannot be read")
-    words.append(f"the first is dry in {duration_text(dry)} if nobody feeds it")
-    if limit is not None and len(rows) > limit:
-        words.append(f"{len(rows) - limit} more not shown")
-    return "; ".join(words)
+                live.update(window(rows, screen, trouble), refresh=True)
+                await asyncio.sleep(pause)
+                pause = _WATCH_SECONDS
+                try:
+                    rows, read_at, trouble = await fleet.read(), time.monotonic(), ""
+                except LoginRefused:
+                    raise
+                except VCenterError as error:
+                    # it may come back; what was seen last stays
+                    age = duration_text(time.monotonic() - read_at)
+                    trouble = f"seen {age} ago; {error}"

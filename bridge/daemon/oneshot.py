@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bridge.config import BridgeConfig, VCenterConfig
     from bridge.vcenter.types import HostSummary, Levels, Pool
 
-_SAMPLE_SECONDS = 2.0
+SAMPLE_SECONDS = 2.0  # between two looks that tell what a host uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class FleetHost:
 
     site: FleetSite
     summary: HostSummary
+    cluster: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -56,6 +57,7 @@ class Fleet:
         self._stack = AsyncExitStack()
         self._sites: list[FleetSite] = []
         self._before: dict[tuple[str, str], tuple[float, int]] = {}
+        self._clusters: dict[str, tuple[set[str], dict[str, str]]] = {}
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -71,9 +73,17 @@ class Fleet:
 
     async def inventory(self) -> list[FleetHost]:
         """List the hosts that the filters choose."""
-        found = await asyncio.gather(*(site.client.hosts() for site in self._sites))
-        pairs = zip(self._sites, found, strict=True)
-        return [FleetHost(site, host) for site, hosts in pairs for host in hosts]
+        found = await asyncio.gather(*(self._inventory(site) for site in self._sites))
+        return [host for hosts in found for host in hosts]
+
+    async def _inventory(self, site: FleetSite) -> list[FleetHost]:
+        hosts = await site.client.hosts()
+        ids = {host.host for host in hosts}
+        asked, clusters = self._clusters.get(site.config.name, (set(), {}))
+        if asked != ids:
+            clusters = await _clusters(site)
+            self._clusters[site.config.name] = ids, clusters
+        return [FleetHost(site, host, clusters.get(host.host, "")) for host in hosts]
 
     async def read(self) -> list[HostRow]:
         """Look at every host once; what it uses shows from the second time on."""
@@ -87,7 +97,7 @@ class Fleet:
 
     async def look(self, host: FleetHost) -> tuple[HostRow, str]:
         """Look at one host; answers its row, and what is wrong with it."""
-        row = HostRow(host.key[0], host.key[1], host.summary.name, HostState.WAITING)
+        row = HostRow(*host.key, host.summary.name, HostState.WAITING, cluster=host.cluster)
         try:
             pool: Pool = await host.site.client.pool(host.summary.host)
         except errors.VCenterError as error:
@@ -108,7 +118,9 @@ class Fleet:
         if now > since and before >= levels.available_bytes:
             drain = (before - levels.available_bytes) / (now - since)
         unfed = None
-        if drain is not None:
+        if not levels.available_bytes:
+            unfed = 0.0
+        elif drain is not None:
             unfed = levels.available_bytes / drain if drain else float("inf")
         return replace(
             row,
@@ -122,9 +134,17 @@ class Fleet:
         )
 
 
+async def _clusters(site: FleetSite) -> dict[str, str]:
+    # Only to group by: a user who may not see clusters does without.
+    try:
+        return await site.client.clusters()
+    except errors.VCenterError:
+        return {}
+
+
 async def read_hosts(config: BridgeConfig) -> list[HostRow]:
     """Look at every host twice, a moment apart: that moment tells what each one uses."""
     async with Fleet(config) as fleet:
         await fleet.read()
-        await asyncio.sleep(_SAMPLE_SECONDS)
+        await asyncio.sleep(SAMPLE_SECONDS)
         return await fleet.read()

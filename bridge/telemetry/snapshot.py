@@ -47,6 +47,7 @@ class HostRow:
     seconds_to_dry: float | None = None  # unfed; inf: it does not drain; None: not known
     shared: bool = False  # another bridge seems to feed it too
     last_success: float | None = None  # when a reading or an add last succeeded
+    cluster: str = ""  # empty: in none, or not asked for
 
     @property
     def is_low(self) -> bool:

@@ -67,6 +67,10 @@ class VCenter:
         """
         return await self._inventory.hosts(self._wanted if wanted is None else wanted)
 
+    async def clusters(self) -> dict[str, str]:
+        """Return the cluster's name by the host's id, for the hosts that are in a cluster."""
+        return await self._inventory.clusters(self._wanted)
+
     async def pool(self, host: str) -> Pool:
         """Read the entropy pool of a host, by id."""
         return await self._pools.get(host)

@@ -1,6 +1,8 @@
 """The hosts of a vCenter: which ones a filter means, by the names or ids that a person types."""
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import product
@@ -25,6 +27,7 @@ LIST_BYTES_MAX = 8 << 20  # vCenter's own limit is 7 MB; 2,500 hosts make half o
 FIELD_CHARACTERS_MAX = 1500  # of one filter in an address, which proxies limit to 8 KiB
 TOO_MANY_MATCHES = "UNABLE_TO_ALLOCATE_RESOURCE"
 HOST_FOLDERS = ("HOST", "DATACENTER", None)
+CLUSTERS_AT_ONCE = 8
 
 _ID = re.compile(r"[a-z]+-[a-z]*[0-9]+(:[0-9A-Za-z-]+)?")
 
@@ -60,6 +63,29 @@ class Inventory:
             found = [host for host in found if host.name in wanted.names]
         self._check(wanted, found)
         return sorted({host.host: host for host in found}.values(), key=lambda h: (h.name, h.host))
+
+    async def clusters(self, wanted: HostFilter) -> dict[str, str]:
+        """Return what the cluster of each host is called, by the host's id; some are in none.
+
+        Of `wanted` only the clusters count. A name that two clusters have comes with the id.
+        """
+        where: Where = {}
+        if wanted.clusters:
+            where["clusters"] = await self._resolve("cluster", wanted.clusters)
+        names = await self._named("cluster", where)
+        times = Counter(names.values())
+        limit = asyncio.Semaphore(CLUSTERS_AT_ONCE)
+
+        async def hosts_of(cluster: str) -> list[HostSummary]:
+            async with limit:
+                return await self._hosts_where({"clusters": (cluster,)})
+
+        found = await asyncio.gather(*map(hosts_of, names))
+        return {
+            host.host: name if times[name] == 1 else f"{name} ({cluster})"
+            for (cluster, name), hosts in zip(names.items(), found, strict=True)
+            for host in hosts
+        }
 
     async def _hosts_named(self, entries: tuple[str, ...], where: Where) -> list[HostSummary]:
         found = []

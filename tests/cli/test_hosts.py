@@ -1,10 +1,12 @@
 """`hosts` and `fill` against the twin, as a user runs them."""
 
 import json
+import signal
 
 import pytest
 
 from bridge.native import softtoken_path
+from tests.support.terminal import Terminal
 from tests.support.twin import TwinProcess
 
 
@@ -38,11 +40,15 @@ def configured(twin, tmp_path):
 def test_hosts_are_shown_by_time_to_dry(command, configured):
     run = command("hosts", "--config", configured())
     assert (run.code, run.err) == (0, "")
-    lines = run.out.splitlines()
+    hosts, clusters, summary = run.out.split("\n\n")
+    lines = hosts.splitlines()
     assert lines[0].split()[:3] == ["Host", "Pool", "Dry"]
-    assert sum("esx-" in line for line in lines) == 6
+    assert [line.startswith("esx-") for line in lines[1:]] == [True] * 6
     assert "disabled" in lines[6]
-    assert lines[-1].startswith("6 hosts; ")
+    lines = clusters.splitlines()
+    assert lines[0].split()[:2] == ["Cluster", "Hosts"]
+    assert sorted(line.split()[0] for line in lines[1:]) == [f"cluster-0{n}" for n in range(1, 5)]
+    assert summary.startswith("6 hosts in 4 clusters; ")
 
 
 def test_hosts_as_json(command, configured):
@@ -53,12 +59,27 @@ def test_hosts_as_json(command, configured):
     assert len(dry) == 5
     assert dry == sorted(dry)
     assert [row["state"] for row in rows if row["state"] != "fed"] == ["disabled"]
+    assert {row["cluster"] for row in rows} == {f"cluster-0{n}" for n in range(1, 5)}
 
 
 def test_watch_is_for_people(command, configured):
     run = command("hosts", "--config", configured(), "--watch", "--json")
     assert "--watch is for people" in run.error
     assert run.code == 2
+
+
+def test_a_vcenter_that_goes_away_does_not_end_the_watch(configured):
+    with TwinProcess("--hosts", 3) as twin, Terminal() as terminal:
+        path = configured(
+            url=twin.url, ca_file=str(twin.ca_file), password_file=str(twin.password_file)
+        )
+        watch = terminal.run("hosts", "--watch", "--config", path)
+        terminal.read_until("is dry in")
+        twin.stop()
+        terminal.read_until(" ago; vCenter twin: ")
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(20) == 130
+        assert "Traceback" not in terminal.text
 
 
 def test_a_wrong_password(command, configured, tmp_path):

@@ -112,6 +112,24 @@ async def test_the_filter_of_the_configuration_is_the_default(site, config, pass
         assert numbers(await client.hosts()) == [2, 4, 6, 8]
 
 
+async def test_the_cluster_of_each_host(site, client):
+    clusters = await client.clusters()
+    assert clusters == {f"host-{n}": "Test & Dev" if n % 2 else "Prod-EAL4" for n in range(1, 9)}
+
+
+async def test_clusters_of_the_same_name_are_told_apart(site, client):
+    site.script.clusters |= {"domain-c1": "Prod", "domain-c2": "Prod"}
+    assert set((await client.clusters()).values()) == {"Prod (domain-c1)", "Prod (domain-c2)"}
+
+
+async def test_only_the_clusters_of_the_filter_are_asked_for(site, config, password):
+    wanted = HostFilter(clusters=("Prod-EAL4",))
+    async with VCenter(config(site.url, hosts=wanted), password) as client:
+        assert set(await client.clusters()) == {"host-2", "host-4", "host-6", "host-8"}
+    asked = [r for r in site.script.requests if r.path == "/api/vcenter/host"]
+    assert len(asked) == 1
+
+
 async def test_a_long_filter_goes_in_several_requests(fake, client):
     fake.script.hosts = [host(n) for n in range(1, 1001)]
     names = tuple(h["name"] for h in fake.script.hosts)

@@ -1,0 +1,89 @@
+"""What `hosts` and `fill` show of a fleet: all of a small one, and of a large one what matters.
+
+A fleet of several clusters is a line per cluster and the hosts that would run dry first. A window
+shows as much of both as fits, side by side where it is wide.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bridge.cli.clusters import Cluster, clusters_of, clusters_table
+from bridge.cli.table import hosts_table
+from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
+from bridge.telemetry.words import duration_text
+
+_NARROW_CHARACTERS = 110
+_SIDE_BY_SIDE_CHARACTERS = 180
+_HEAD_LINES = 1
+_GAP_LINES = 1
+_SUMMARY_LINES = 2  # it may wrap
+
+
+def listing(
+    rows: Sequence[HostRow], screen: Console, most_hosts: int | None = None
+) -> RenderableType:
+    """Return the hosts, at most so many, then a line per cluster: the end is what one sees."""
+    ordered = sorted(rows, key=by_time_to_dry)
+    clusters = clusters_of(ordered)
+    narrow = screen.width < _NARROW_CHARACTERS
+    parts: list[RenderableType] = [hosts_table(ordered[:most_hosts], narrow=narrow), Text()]
+    if most_hosts is not None and len(ordered) > most_hosts:
+        parts.insert(1, Text(f"and {len(ordered) - most_hosts} more hosts"))
+    if len(clusters) > 1:
+        parts += [clusters_table(clusters, narrow=narrow), Text()]
+    return Group(*parts, Text(summary(ordered, clusters)))
+
+
+def window(rows: Sequence[HostRow], screen: Console, trouble: str = "") -> RenderableType:
+    """Return what fits into the window; `trouble` says why it could not be looked at anew."""
+    ordered = sorted(rows, key=by_time_to_dry)
+    clusters = clusters_of(ordered)
+    words = Text(trouble, style="bold red") if trouble else Text(summary(ordered, clusters))
+    lines = screen.height - _GAP_LINES - _SUMMARY_LINES
+    if len(clusters) <= 1:
+        shown = ordered[: max(1, lines - _HEAD_LINES)]
+        return Group(hosts_table(shown, narrow=screen.width < _NARROW_CHARACTERS), Text(), words)
+    if screen.width >= _SIDE_BY_SIDE_CHARACTERS:
+        return Group(_side_by_side(ordered, clusters, max(1, lines - _HEAD_LINES)), Text(), words)
+    n_hosts, n_clusters = shares(
+        max(2, lines - 2 * _HEAD_LINES - _GAP_LINES), len(ordered), len(clusters)
+    )
+    narrow = screen.width < _NARROW_CHARACTERS
+    return Group(
+        clusters_table(clusters[:n_clusters], narrow=narrow),
+        Text(),
+        hosts_table(ordered[:n_hosts], narrow=narrow),
+        Text(),
+        words,
+    )
+
+
+def shares(n_lines: int, n_hosts: int, n_clusters: int) -> tuple[int, int]:
+    """Divide lines between hosts and clusters: half each, and what one does not need the other."""
+    half = n_lines // 2
+    hosts = min(n_hosts, max(half, n_lines - n_clusters))
+    return hosts, min(n_clusters, n_lines - hosts)
+
+
+def _side_by_side(rows: list[HostRow], clusters: list[Cluster], n_lines: int) -> Table:
+    both = Table.grid(padding=(0, 3, 0, 0))
+    both.add_row(clusters_table(clusters[:n_lines]), hosts_table(rows[:n_lines], narrow=True))
+    return both
+
+
+def summary(rows: Sequence[HostRow], clusters: Sequence[Cluster]) -> str:
+    """Return the fleet in one sentence."""
+    low = sum(1 for row in rows if row.is_low)
+    unread = sum(1 for row in rows if row.state != HostState.FED)
+    known = [row.seconds_to_dry for row in rows if row.seconds_to_dry is not None]
+    n_clusters = sum(1 for cluster in clusters if cluster.name)
+    where = f" in {n_clusters} clusters" if n_clusters > 1 else ""
+    words = [f"{len(rows)} hosts{where}", f"{low} under their watermark"]
+    if unread:
+        words.append(f"{unread} that take nothing or cannot be read")
+    if known:
+        words.append(f"the first is dry in {duration_text(min(known))} if nobody feeds it")
+    return "; ".join(words)
