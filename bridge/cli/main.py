@@ -11,6 +11,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -97,7 +98,14 @@ def _run(words: Sequence[str]) -> int:
         return Code.OK
     if module is None:
         raise UsageError(f"needs a command: {', '.join(COMMANDS)}; see entropy-bridge --help")
+    _hear_interrupts()
     return int(module.main(arguments))
+
+
+def _hear_interrupts() -> None:
+    # bridge.cli.start has set them aside; ignored ones, as in a background job, stay ignored
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _options(parser: Parser, words: Sequence[str]) -> list[str]:
@@ -130,7 +138,3 @@ def _stop_writing() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

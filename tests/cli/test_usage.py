@@ -1,6 +1,7 @@
 """What is asked wrongly is one line on standard error, and exit code 2."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_interrupt_is_quiet(monkeypatch, capsys):
     monkeypatch.setattr(main_module, "_run", interrupted)
     assert main(["config"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupt_while_loading_is_quiet():
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "bridge.cli", "config", "schema"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.endswith(" pydantic_core\n"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in err
+    assert " bridge.cli.main\n" not in err  # it was still loading
 
 
 def test_a_reader_that_leaves_is_no_traceback():
