@@ -2,17 +2,16 @@
 
 import binascii
 import os
-import secrets
 
 import pytest
 
 from bridge.config import HsmConfig
 from bridge.source.account import Fate
 from bridge.source.supervisor import Source
+from tests.memory.conftest import with_pin
 from tests.source.conftest import QUICK, Lines, idle, running, until
 from tests.support.blocks import find
 from tests.support.process_memory import areas, counter_blocks, occurrences, text_blocks
-from tests.support.softhsm import SoftHsm
 
 PROTECTED = {"lo", "dd", "dc"}  # locked; left out of dumps; not inherited by a fork
 RING = "/memfd:entropy-bridge-ring (deleted)"
@@ -71,17 +70,8 @@ async def test_the_ring_is_locked_and_undumped_on_both_sides(source, token):
 
 
 async def test_the_pin_is_gone_after_the_login(tmp_path):
-    softhsm = SoftHsm(tmp_path)
-    pin = secrets.token_hex(12)
-    softhsm.add_token("entropy", pin)
-    pin_file = tmp_path / "pin"
-    pin_file.write_text(pin + "\n")
-    source = make(
-        module=softhsm.module,
-        env=softhsm.environment,
-        token_label="entropy",
-        pin_file=pin_file,
-    )
+    pin, table = with_pin(tmp_path)
+    source = make(**table)
     async with running(source):
         await until(lambda: source.supply.available_bytes > 100_000)
         assert not occurrences(source.status().pid, pin.encode())

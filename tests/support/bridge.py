@@ -1,12 +1,14 @@
 """The bridge as a process of its own, as `entropy-bridge run` starts it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +35,9 @@ def document(**tables: dict[str, Any]) -> str:
 class BridgeProcess:
     """`with BridgeProcess(configuration_text, directory) as bridge:`; SIGTERM at the end."""
 
-    def __init__(self, configuration: str, directory: Path) -> None:
+    def __init__(
+        self, configuration: str, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.config = directory / "bridge.toml"
         self.config.write_text(configuration)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -50,7 +54,8 @@ class BridgeProcess:
                 str(self.config),
             ],
             stderr=self._log,
-            cwd=Path(__file__).parents[2],
+            cwd=directory,
+            env={**os.environ, **(environment or {})},
         )
 
     def __enter__(self) -> Self:

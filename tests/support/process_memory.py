@@ -2,7 +2,7 @@
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +50,34 @@ def contents(pid: int) -> Iterator[tuple[Area, bytes]]:
                     break  # not there to be read, such as beyond a file's end
 
 
+def raw_counters(content: bytes) -> set[int]:
+    """Find the test token's blocks, raw."""
+    if not content.strip(b"\0"):
+        return set()
+    return set(find(content)[1].tolist())
+
+
+def text_counters(content: bytes) -> set[int]:
+    """Find the test token's blocks as Base64, however the text is cut."""
+    runs = [match[0] for match in TEXT.finditer(content)]
+    found: set[int] = set()
+    for phase in range(4):
+        # All in one go: where two meet no block comes about, but for one chance in 2**64.
+        raw = b"".join(
+            binascii.a2b_base64(run[phase : phase + (len(run) - phase) // 4 * 4]) for run in runs
+        )
+        found |= raw_counters(raw)
+    return found
+
+
 def counter_blocks(pid: int) -> dict[Area, set[int]]:
     """Find the test token's blocks, raw, by area."""
-    where: dict[Area, set[int]] = {}
-    for area, content in contents(pid):
-        if content.strip(b"\0"):
-            _, counters = find(content)
-            if len(counters):
-                where.setdefault(area, set()).update(counters.tolist())
-    return where
+    return _by_area(pid, raw_counters)
+
+
+def text_blocks(pid: int) -> dict[Area, set[int]]:
+    """Find the test token's blocks as Base64, by area."""
+    return _by_area(pid, text_counters)
 
 
 def occurrences(pid: int, needle: bytes) -> list[Area]:
@@ -66,15 +85,9 @@ def occurrences(pid: int, needle: bytes) -> list[Area]:
     return [area for area, content in contents(pid) for _ in range(content.count(needle))]
 
 
-def text_blocks(pid: int) -> dict[Area, set[int]]:
-    """Find the test token's blocks as Base64, by area."""
+def _by_area(pid: int, counters: Callable[[bytes], set[int]]) -> dict[Area, set[int]]:
     where: dict[Area, set[int]] = {}
     for area, content in contents(pid):
-        for match in TEXT.finditer(content):
-            run = match[0]
-            for phase in range(4):
-                stop = phase + (len(run) - phase) // 4 * 4
-                _, counters = find(binascii.a2b_base64(run[phase:stop]))
-                if len(counters):
-                    where.setdefault(area, set()).update(counters.tolist())
+        if found := counters(content):
+            where.setdefault(area, set()).update(found)
     return where

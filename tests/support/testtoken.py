@@ -134,6 +134,11 @@ def build() -> Path:
     """Build the module if $BN_TESTTOKEN does not name one; several processes may ask at once."""
     if named := os.environ.get("BN_TESTTOKEN"):
         return Path(named)
+    return build_target("testtoken", "tokens/testtoken.so")
+
+
+def build_target(target: str, file: str) -> Path:
+    """Build a part of native/ that is for tests only."""
     with _locked(BUILD.with_suffix(".lock")):
         cmake = _tool("cmake")
         for command in (
@@ -142,9 +147,9 @@ def build() -> Path:
                 f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}",
                 *("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DBN_TESTS=ON", "-DBN_MODULE=OFF"),
             ],
-            [cmake, "--build", str(BUILD), "--target", "testtoken"],
+            [cmake, "--build", str(BUILD), "--target", target],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return BUILD / "tokens" / "testtoken.so"
+    return BUILD / file

@@ -113,5 +113,6 @@ enum bn_err bn_login(const struct bn_module *module, CK_SLOT_ID slot, CK_SESSION
     err = log_in(module, session, &pin, fault);
   }
   bn_secure_free(pin.bytes, PIN_MEMORY_BYTES);
+  bn_wipe_registers();
   return err;
 }

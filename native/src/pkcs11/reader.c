@@ -219,6 +219,7 @@ static enum bn_err call(struct bn_reader *reader, uint32_t n_bytes, struct bn_fa
   }
   // Wipes what the module wrote, and is the poison for the next call.
   bn_poison_fill(reader->packer.buffer, reader->poison, n_bytes);
+  bn_wipe_registers();
   return err;
 }
 
