@@ -12,9 +12,11 @@ from tests.memory.conftest import with_pin
 from tests.source.conftest import QUICK, Lines, idle, running, until
 from tests.support.blocks import find
 from tests.support.process_memory import areas, counter_blocks, occurrences, text_blocks
+from tests.support.testtoken import Mode
 
 PROTECTED = {"lo", "dd", "dc"}  # locked; left out of dumps; not inherited by a fork
 RING = "/memfd:entropy-bridge-ring (deleted)"
+CKR_FUNCTION_FAILED = 0x6
 STATE_BLOCKS = 4  # of each reader's output tests: the last block, and a call's first
 
 
@@ -57,6 +59,27 @@ async def test_what_was_delivered_is_gone(source, token):
     assert len(after) > 50_000
     assert not after & set(delivered.tolist())
     assert len(raw) <= 2 * STATE_BLOCKS
+
+
+def _half_written(token):
+    token.behave(Mode.WRITES_HALF, calls=1)
+
+
+def _failing(token):
+    token.answer(CKR_FUNCTION_FAILED, calls=1)
+
+
+@pytest.mark.parametrize("fault", [_half_written, _failing])
+async def test_what_failed_is_gone(source, token, fault):
+    async with running(source):
+        await idle(source, token)
+        fault(token)
+        source.supply.take(600_000).done(Fate.DELIVERED)
+        await until(lambda: source.supply.account().failed or source._ring.observe().errors)
+        await idle(source, token)
+        raw = counter_blocks(source.status().pid)
+    assert all(area.flags >= PROTECTED for area in raw)
+    assert sum(map(len, raw.values())) <= 2 * STATE_BLOCKS
 
 
 async def test_the_ring_is_locked_and_undumped_on_both_sides(source, token):
