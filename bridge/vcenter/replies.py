@@ -108,6 +108,6 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter from days and hours without end
         return None
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
