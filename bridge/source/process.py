@@ -16,10 +16,22 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from bridge.config import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 READ_BYTES = 1 << 16
+# What a child tells, and nothing else is believed.
+ANSWERS: Mapping[str, type] = {
+    "slot": int,
+    "label": str,
+    "serial": str,
+    "model": str,
+    "manufacturer": str,
+    "error": str,
+    "exit": int,
+}
 ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
 
@@ -171,9 +183,13 @@ class SourceProcess:
     def _on_answer(self, line: str) -> None:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
-        if isinstance(record, dict):
-            self.answers.update(record)
-        else:
+        if not isinstance(record, dict):
             self._on_chatter(line)
+            return
+        # A vendor's code in the child can write here as well.
+        for key, kind in ANSWERS.items():
+            value = record.get(key)
+            if type(value) is kind:
+                self.answers[key] = one_line(value) if isinstance(value, str) else value

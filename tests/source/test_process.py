@@ -166,6 +166,26 @@ async def test_what_it_told_can_be_had_before_the_loop_gets_to_it():
     assert await process.reaped(10)
 
 
+HOSTILE = """
+import json, sys
+sys.stdin.readline()
+print("[" * 60000)
+print('{"exit": []}')
+print('{"exit": true, "slot": "1", "error": {"a": 1}, "label": ["x"], "more": "x"}')
+print(json.dumps({"label": "a" + chr(27) + "[2J" + chr(10) + "b"}))
+"""
+
+
+async def test_only_words_and_numbers_are_believed(monkeypatch):
+    command = [sys.executable, "-c", HOSTILE]
+    monkeypatch.setattr("bridge.source.process.child_command", lambda _: command)
+    chatter = []
+    child = SourceProcess(CHILD, b"{}\n", child_environment({}), (), chatter.append)
+    assert await child.reaped(10)
+    assert child.answers == {"label": r"a\x1b[2J\nb"}
+    assert chatter == ["[" * 60000]
+
+
 async def test_ctrl_c_while_it_starts_is_the_parents(make, token):
     source = make()
     token.latency_us = 1000
