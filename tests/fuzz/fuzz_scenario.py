@@ -1,0 +1,23 @@
+"""Any bytes as a scenario of a rehearsal: a Scenario or a ConfigError comes out."""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["tomllib", "bridge.config", "bridge.twin.scenario_file"]):
+    from bridge.config import ConfigError
+    from bridge.twin.scenario_file import parse_scenario
+
+
+def one_input(data: bytes) -> None:
+    complaint = ""
+    try:
+        parse_scenario(data)
+    except ConfigError as error:
+        complaint = str(error)
+    assert complaint.isprintable()
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
