@@ -151,7 +151,6 @@ static void wait_for_data(struct ring_pair *pair) {
 }
 
 static void run(uint64_t n_bytes) {
-  static struct consumer c;
   struct ring_pair pair;
   int lifeline[2];
   const uint64_t n_blocks = n_bytes / BLOCK_BYTES;
@@ -164,9 +163,7 @@ static void run(uint64_t n_bytes) {
     be_source(&pair, lifeline[0]);
   }
   close(lifeline[0]);
-  c.pair = &pair;
-  c.seed = 5;
-  c.counters_max = n_blocks + SLACK_BLOCKS;
+  struct consumer c = {.pair = &pair, .seed = 5, .counters_max = n_blocks + SLACK_BLOCKS};
   c.seen = calloc(c.counters_max / 8 + 1, 1);
   CHECK(c.seen != NULL);
   while (c.n_blocks < n_blocks)

@@ -70,7 +70,7 @@ def constants() -> dict[str, int]:
 
 
 def false_alarms_per_gib() -> dict[str, float]:
-    """Return how often a good source fails each test, by volume."""
+    """Return how often a good source fails each test, by volume; start-up: in each start."""
     wanted = constants()
     rates = {}
     for tier in ("DISCARD", "LATCH"):
@@ -85,6 +85,8 @@ def false_alarms_per_gib() -> dict[str, float]:
         )
     rates["consecutive"] = float(Fraction(GIB // 16, 2**128))
     rates["poison"] = float(Fraction(GIB // 8, 2**64))
+    ones_max = wanted["STARTUP_ONES_MAX"]
+    rates["start-up, each time"] = float(16 * tail(STARTUP_BYTES, ones_max + 1, Fraction(1, 2)))
     return rates
 
 
