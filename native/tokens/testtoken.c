@@ -46,6 +46,7 @@ enum word {
   LOCKING_CKR,          // C_Initialize's answer to CKF_OS_LOCKING_OK, unless 0
   SLOTS,                // tokens of the same label; 0: one
   NO_RNG,               // CKR_RANDOM_NO_RNG
+  LOGIN_CKR,            // C_Login's answer whatever the PIN, unless 0
 };
 
 enum mode {
@@ -234,6 +235,8 @@ CK_RV token_login(const CK_UTF8CHAR *pin, CK_ULONG pin_bytes) {
   hang_while(TROUBLE, LOGIN_HANGS);
   if (get(TROUBLE) == LOGIN_CRASHES)
     crash();
+  if (get(LOGIN_CKR) != 0)
+    return (CK_RV)get(LOGIN_CKR);
   return pin_bytes == strlen(PIN) && memcmp(pin, PIN, pin_bytes) == 0 ? CKR_OK : CKR_PIN_INCORRECT;
 }
 

@@ -9,6 +9,8 @@ from tests.source.conftest import running, until
 from tests.support.testtoken import Mode
 
 CKR_CANT_LOCK = 0xA
+CKR_FUNCTION_NOT_SUPPORTED = 0x54
+CKR_USER_ALREADY_LOGGED_IN = 0x100
 
 
 async def _drawn(config, n_bytes=300_000, **settings):
@@ -49,7 +51,22 @@ async def test_one_without_random_numbers_says_so(make, token):
     assert token.calls == 1  # a new session would get the same
 
 
-async def test_one_that_forbids_a_login_is_tried_once(make, pin_file, tmp_path):
+async def test_one_that_forbids_a_login_is_tried_once(make, token, pin_file, tmp_path):
+    token.login_ckr = CKR_FUNCTION_NOT_SUPPORTED
+    with pytest.raises(SourceError, match=r"CKR_FUNCTION_NOT_SUPPORTED \(0x54\) from C_Login"):
+        await _drawn(make(pin_file=pin_file)._config, state_dir=tmp_path)
+    assert token.logins == 1
+    assert token.calls == 0
+    assert await _drawn(make()._config) == 300_000
+
+
+async def test_one_where_somebody_has_logged_in_already_gives_bytes(make, token, pin_file):
+    token.login_ckr = CKR_USER_ALREADY_LOGGED_IN
+    assert await _drawn(make(pin_file=pin_file)._config) == 300_000
+    assert token.logins == 1
+
+
+async def test_the_soft_token_knows_no_login(make, pin_file, tmp_path):
     soft = {"module": softtoken_path(), "allow_soft_token": True, "env": {}}
     with pytest.raises(SourceError, match="from C_Login"):
         await _drawn(make(pin_file=pin_file, **soft)._config, state_dir=tmp_path)

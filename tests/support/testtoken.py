@@ -81,6 +81,7 @@ class TestToken:
     locking_ckr = _Word(18)
     slots = _Word(19)
     no_rng = _Word(20)
+    login_ckr = _Word(21)
 
     def __init__(self, state_path: Path) -> None:
         self.state_path = state_path
