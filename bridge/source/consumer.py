@@ -43,6 +43,7 @@ class Supply:
         self._held: dict[Ring, set[Slot]] = {}
         self._ranges: deque[Range] = deque()
         self._callbacks: list[Callable[[], None]] = []
+        self._untold = False  # bytes were popped that no callback was told of
         self._before = Account()  # what ended generations generated, failed, spent and lost
         # text bytes
         self._available = 0
@@ -201,7 +202,7 @@ class Supply:
     @property
     def published_bytes(self) -> int:
         """Raw bytes that have arrived since the supply began."""
-        self._pull()
+        self._look()
         return self._published // 4 * 3
 
     @property
@@ -259,10 +260,10 @@ class Supply:
             in_source=0 if ended else rest,
         )
 
-    def _pull(self) -> int:
+    def _pull(self) -> None:
         ring = self._ring
         if ring is None or self.halted:
-            return 0
+            return
         arrived = 0
         held = self._held[ring]
         while entries := ring.pop():
@@ -273,7 +274,8 @@ class Supply:
                 arrived += text_bytes
         self._published += arrived
         self._available += arrived
-        return arrived
+        if arrived:
+            self._untold = True
 
     def _close_if_free(self, ring: Ring) -> None:
         if not self._held[ring]:
@@ -281,7 +283,11 @@ class Supply:
             ring.close()
 
     def _look(self) -> None:
-        if self._pull():
+        # Whoever pops bytes first (a tick, the status page) is not who waits for them, and the ring
+        # wakes nobody for what is popped: when it is full, never again.
+        self._pull()
+        if self._untold:
+            self._untold = False
             self._notify()
 
     def _notify(self) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import threading
+import time
 
 import pytest
 
 from bridge.source.account import Account, Fate
 from bridge.source.supply import StaleTake, Supplies
-from tests.source.conftest import descriptors, idle, running, until
+from tests.source.conftest import DEADLINE_SECONDS, descriptors, idle, running, until
 from tests.support.testtoken import Mode
 
 SLOT = 12288
@@ -207,6 +208,27 @@ async def test_on_data_is_called_for_what_arrives_and_what_comes_back(supply, to
     seen = len(calls)
     supply.take(3000).give_back()
     assert len(calls) == seen
+
+
+def pop_until_full(source):
+    end, before = time.monotonic() + DEADLINE_SECONDS, -1
+    while before < (there := source.supply.account().in_ring) or there < source.capacity_bytes // 2:
+        assert time.monotonic() < end, "waited in vain"
+        before = there
+        time.sleep(0.5)
+
+
+async def test_who_waits_is_told_of_what_somebody_else_popped(full, supply, token):
+    told = []
+    forget = supply.on_data(lambda: told.append(True))
+    token.behave(Mode.NORMAL)
+    supply.take(8 * SLOT).done(Fate.DELIVERED)
+    # The loop stands still, as it does while a payload is tested, until the ring is full again:
+    # from then on it wakes nobody.
+    pop_until_full(full)
+    assert not told
+    await until(lambda: told)
+    forget()
 
 
 async def test_pieces_outlive_the_ring(make):
