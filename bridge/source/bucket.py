@@ -25,6 +25,13 @@ class Bucket:
         self._level = self._most
         self._at = clock()
 
+    def change(self, bytes_per_second: float) -> None:
+        """Let another rate pass from now on; a debt stays."""
+        self.allowance()
+        self.bytes_per_second = bytes_per_second
+        self._most = bytes_per_second * _BURST_SECONDS
+        self._level = min(self._most, self._level)
+
     def allowance(self) -> int:
         """Bytes that may pass now; 0 while there is a debt."""
         now = self._clock()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A refused PIN is never tried again: the note that outlives the process.
 
-Without a state directory the note is kept in memory only.
+Without a state directory the note is kept in memory only, and holds as long as the process.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ class PinLatch:
         self._path = None if state_dir is None else state_dir / f"pin-refused.{name}"
         self._name = name
         self._line: str | None = None
+        self._noted = False  # on disk, so that it can be undone there
 
     def check(self) -> None:
-        """Raise SourceRefused if the PIN was refused before."""
+        """Raise SourceRefused if the PIN was refused before, and nobody has undone it."""
+        on_disk = self._path is not None and os.path.lexists(self._path)
+        if self._noted and not on_disk:
+            self._line, self._noted = None, False
         if self._line is not None:
             raise SourceRefused(self._line)
-        if self._path is not None and os.path.lexists(self._path):
+        if on_disk:
             raise SourceRefused(
                 f"hsm.{self._name}: the PIN was refused before and is not tried again: "
                 f"correct it, then remove {self._path}"
@@ -47,6 +51,7 @@ class PinLatch:
             )
             try:
                 _write(self._path, note)
+                self._noted = True
                 line += f"correct it, then remove {self._path}"
             except OSError as error:
                 line += f"correct it; {self._path} could not be written ({error.strerror})"

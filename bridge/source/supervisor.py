@@ -46,13 +46,17 @@ class Source:
         config: HsmConfig,
         *,
         state_dir: Path | None = None,
+        latch: PinLatch | None = None,
         log: Log | None = None,
         clock: Callable[[], float] = time.monotonic,
         timing: Timing | None = None,
         one_shot: bool = False,
         suspended: Callable[[], bool] | None = None,
     ) -> None:
-        """`one_shot` gives up where otherwise it would try again before the first byte came."""
+        """`one_shot` gives up where otherwise it would try again before the first byte came.
+
+        `latch` is that of a source before it with the same name, which may have been refused.
+        """
         self.name = config.name
         self.capacity_bytes = config.n_slots * SLOT_RAW_BYTES
         self.is_soft_token = _is_soft_token(config.module)
@@ -60,7 +64,7 @@ class Source:
         self._cap = None if cap is None else Bucket(cap, clock)
         self.supply = Supply(suspended or SuspendWatch().slipped, self._cap)
         self._config = config
-        self._latch = PinLatch(state_dir, config.name)
+        self._latch = latch or PinLatch(state_dir, config.name)
         self._log: Log = log or structlog.stdlib.get_logger().bind(hsm=config.name)
         self._clock = clock
         self._timing = timing or Timing()
@@ -79,6 +83,7 @@ class Source:
         self._unreaped: list[SourceProcess] = []
         self._task: asyncio.Task[object] | None = None
         self._stopping = False
+        self._keeps_reserve = False
         self._starts = 0
         self._ever_published = False
         self._last_error = ""
@@ -138,7 +143,8 @@ class Source:
         try:
             await self._run()
         except asyncio.CancelledError:
-            self.close()
+            if not self._keeps_reserve:
+                self.close()
             if not self._stopping:
                 raise
         except SourceError as error:
@@ -154,13 +160,21 @@ class Source:
 
     async def stop(self) -> None:
         """End the process and let go of the ring; what is in it is purged."""
+        await self._end()
+        self.close()
+
+    async def retire(self) -> None:
+        """End the process for good; what it published stays to be had until close()."""
+        self._keeps_reserve = True
+        await self._end()
+
+    async def _end(self) -> None:
         task = self._task
         if task is not None:
             self._stopping = True
             task.cancel()
             await asyncio.wait({task})
             self._stopping = False
-        self.close()
 
     def close(self) -> None:
         """Let go of the ring, once run() has ended; what is in it is purged. May be repeated."""

@@ -38,10 +38,31 @@ class Supplier(Protocol):
 
 
 class Supplies:
-    """Several sources' bytes as one; the fullest is drawn from first, so that none idles."""
+    """Several sources' bytes as one; the fullest is drawn from first, so that none idles.
 
-    def __init__(self, supplies: Sequence[Supply]) -> None:
+    What a source leaves behind goes out before all others.
+    """
+
+    def __init__(self, supplies: Sequence[Supply] = ()) -> None:
         self._supplies = tuple(supplies)
+        self._left: frozenset[Supply] = frozenset()
+        self._callbacks: dict[Callable[[], None], list[Callable[[], None]]] = {}
+
+    def add(self, supply: Supply) -> None:
+        """Draw from this one too."""
+        self._supplies += (supply,)
+        for callback, removals in self._callbacks.items():
+            removals.append(supply.on_data(callback))
+            callback()
+
+    def use_up(self, supply: Supply) -> None:
+        """Draw from this one before all others: nothing is added to it any more."""
+        self._left |= {supply}
+
+    def remove(self, supply: Supply) -> None:
+        """Draw from this one no longer; what was taken from it stays what it is."""
+        self._supplies = tuple(each for each in self._supplies if each is not supply)
+        self._left -= {supply}
 
     @property
     def available_bytes(self) -> int:
@@ -54,7 +75,7 @@ class Supplies:
             return self._supplies[0].take(max_raw_bytes)
         portions: list[Portion] = []
         left = max_raw_bytes
-        for supply in sorted(self._supplies, key=_available, reverse=True):
+        for supply in sorted(self._supplies, key=self._turn, reverse=True):
             portion = supply.portion(left)
             if portion is not None:
                 portions.append(portion)
@@ -64,8 +85,10 @@ class Supplies:
     def on_data(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` whenever bytes arrive or come back; returns how to end that."""
         removals = [supply.on_data(callback) for supply in self._supplies]
+        self._callbacks[callback] = removals
 
         def remove() -> None:
+            self._callbacks.pop(callback, None)
             for each in removals:
                 each()
 
@@ -80,6 +103,5 @@ class Supplies:
         """Say where every byte went."""
         return sum((supply.account() for supply in self._supplies), Account())
 
-
-def _available(supply: Supply) -> int:
-    return supply.available_bytes
+    def _turn(self, supply: Supply) -> tuple[bool, int]:
+        return supply in self._left, supply.available_bytes

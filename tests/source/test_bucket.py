@@ -37,6 +37,19 @@ def test_what_did_not_pass_may_pass_again():
     assert bucket.allowance() == 1000
 
 
+def test_another_rate_leaves_a_debt_as_it_is():
+    now = 0.0
+    bucket = Bucket(1000, lambda: now)
+    bucket.take(3000)
+    bucket.change(4000)
+    now = 0.5
+    assert bucket.allowance() == 0
+    now = 1.0
+    assert bucket.allowance() == 2000
+    bucket.change(500)
+    assert bucket.allowance() == 500
+
+
 async def test_a_capped_source_gives_no_more(make):
     source = make(max_bytes_per_second=30_000)
     async with running(source):

@@ -45,6 +45,18 @@ def test_a_latch_with_a_state_directory_outlives_its_object(tmp_path):
     PinLatch(tmp_path / "state", "luna").check()
 
 
+def test_a_person_undoes_a_latch_by_removing_its_note(tmp_path):
+    latch = PinLatch(tmp_path / "state", "luna")
+    latch.set("refused")
+    with pytest.raises(SourceRefused, match="refused; the PIN is not tried again"):
+        latch.check()
+    (tmp_path / "state" / "pin-refused.luna").unlink()
+    latch.check()
+    latch.set("refused again")
+    with pytest.raises(SourceRefused, match="refused again"):
+        latch.check()
+
+
 def test_a_latch_that_cannot_be_written_holds_in_memory_and_says_so(tmp_path):
     (tmp_path / "state").write_text("not a directory")
     latch = PinLatch(tmp_path / "state", "luna")

@@ -296,3 +296,32 @@ async def test_several_supplies_are_one(make, token):
     assert both.take(3) is None
     assert both.account() == sum((s.supply.account() for s in sources), Account())
     assert both.account().generated == token.bytes_handed_out
+
+
+async def test_a_retired_source_leaves_what_it_published_and_that_goes_first(make, token):
+    sources = [make(), make()]
+    both = Supplies([sources[0].supply])
+    woken = []
+    both.on_data(lambda: woken.append(1))
+    async with running(sources[0]), running(sources[1]):
+        await until(lambda: both.available_bytes > 900_000)
+        await until(lambda: sources[1].supply.available_bytes > 900_000)
+        n_before = len(woken)
+        both.add(sources[1].supply)
+        assert len(woken) > n_before
+        both.use_up(sources[0].supply)
+        await sources[0].retire()
+        sources[0].supply.take(600_000).done(Fate.DELIVERED)
+        left = sources[0].supply.available_bytes
+        assert 0 < left < sources[1].supply.available_bytes
+        take = both.take(left)
+        assert sources[1].supply.account().in_flight == 0
+        take.done(Fate.DELIVERED)
+        assert sources[0].supply.available_bytes == 0
+        await sources[0].stop()
+        both.remove(sources[0].supply)
+        assert both.available_bytes == sources[1].supply.available_bytes
+    account = sources[0].supply.account()
+    assert account.closes
+    assert account.purged == 0
+    assert account.generated + sources[1].supply.account().generated == token.bytes_handed_out
