@@ -60,6 +60,19 @@ class VCenter:
         finally:
             await self._wire.close()
 
+    def allow(self, n_requests: int) -> None:
+        """Make no more connections than that many requests at a time want."""
+        self._wire.allow(n_requests)
+
+    @property
+    def password(self) -> SecretStr:
+        """What it logs in with."""
+        return self._session.password
+
+    def use_password(self, password: SecretStr) -> None:
+        """Log in with this from now on, also if the last one was refused; a session stays."""
+        self._session.use_password(password)
+
     async def hosts(self, wanted: HostFilter | None = None) -> list[HostSummary]:
         """List the hosts that meet a filter, else the configured one, by name.
 

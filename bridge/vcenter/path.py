@@ -38,6 +38,9 @@ class Path(Protocol):
         is answered before it is out is not sent on.
         """
 
+    def allow(self, limit: int) -> None:
+        """Have no more than `limit` connections; those in use are not closed for it."""
+
     def is_open(self) -> bool:
         """Whether exchanges can be made."""
 

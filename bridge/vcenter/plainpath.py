@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from bridge.vcenter.headers import Address, SecretHeaders
 
 
-def http_session(
-    config: VCenterConfig, tls: ssl.SSLContext, *, limit: int
-) -> aiohttp.ClientSession:
-    """Make a client with `limit` connections (0: no limit) and none of the frills."""
+def http_session(config: VCenterConfig, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Make a client without a limit of connections, and with none of the frills."""
     seconds = config.request_timeout_seconds
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             ssl=tls,
-            limit=limit,
+            limit=0,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             enable_cleanup_closed=NEEDS_CLEANUP_CLOSED,
         ),
@@ -42,8 +40,11 @@ def http_session(
 class PlainPath:
     """aiohttp's client, with a pool of its own."""
 
-    def __init__(self, config: VCenterConfig, tls: ssl.SSLContext, *, limit: int) -> None:
-        self._http = http_session(config, tls, limit=limit)
+    def __init__(self, config: VCenterConfig, tls: ssl.SSLContext) -> None:
+        self._http = http_session(config, tls)
+
+    def allow(self, limit: int) -> None:
+        """Leave the limit to whoever sends: aiohttp's cannot be changed while it is used."""
 
     def is_open(self) -> bool:
         """Whether exchanges can be made."""

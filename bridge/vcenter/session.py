@@ -30,7 +30,7 @@ class Session:
         self, wire: Wire, password: SecretStr, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._wire = wire
-        self._password = password
+        self.password = password
         self._clock = clock
         self._address = wire.address("/api/session")
         self._headers: SecretHeaders | None = None
@@ -43,6 +43,11 @@ class Session:
     async def login(self) -> None:
         """Log in, if there is no session; raises VCenterError."""
         await self._authorised()
+
+    def use_password(self, password: SecretStr) -> None:
+        """Log in with this from now on, also if the last one was refused; a session stays."""
+        self.password = password
+        self._refusal = None
 
     async def get(
         self,
@@ -150,10 +155,10 @@ class Session:
             Call.LOGIN,
             "POST",
             self._address,
-            SecretHeaders.of_login(target.username, self._password),
+            SecretHeaders.of_login(target.username, self.password),
         )
         if reply.status not in (200, 201):
-            raise from_reply(target, Call.LOGIN, reply, secret=self._password.get_secret_value())
+            raise from_reply(target, Call.LOGIN, reply, secret=self.password.get_secret_value())
         try:
             token = reply.json()
         except MalformedError:

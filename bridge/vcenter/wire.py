@@ -21,6 +21,7 @@ from bridge.vcenter.replies import Reply
 from bridge.vcenter.tls import client_context
 
 REPLY_BYTES_MAX = 1 << 20
+_CONNECTIONS_BESIDE = 2  # for a login and a look at the inventory
 
 Observer = Callable[[Call, float, int | None], None]
 """Told of every request: its kind, its seconds, and its status if one came."""
@@ -32,6 +33,7 @@ class Wire:
     def __init__(self, config: VCenterConfig, observer: Observer | None = None) -> None:
         self.target = Target(config.name, URL(config.url).origin(), config.username)
         self._config = config
+        self._n_requests = config.max_in_flight
         self._observer = observer
         self._path: Path | None = None
         self._origin = str(self.target.origin)
@@ -45,9 +47,17 @@ class Wire:
         if self._path is not None:
             return
         tls = client_context(self._config.ca_file)
-        limit = self._config.max_in_flight + 2  # a login and a look at the inventory
-        kind = FastPath if self._config.fast_path and is_tested_with() else PlainPath
-        self._path = kind(self._config, tls, limit=limit)
+        if self._config.fast_path and is_tested_with():
+            limit = self._n_requests + _CONNECTIONS_BESIDE
+            self._path = FastPath(self._config, tls, limit=limit)
+        else:
+            self._path = PlainPath(self._config, tls)
+
+    def allow(self, n_requests: int) -> None:
+        """Make no more connections than that many requests at a time want."""
+        self._n_requests = n_requests
+        if self._path is not None:
+            self._path.allow(n_requests + _CONNECTIONS_BESIDE)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -289,3 +289,36 @@ async def test_close_ends_those_who_wait(fast, password):
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(x) for x in ended} == {e.Unreachable}
         await client.close()
+
+
+async def test_the_limit_of_connections_can_be_raised_and_lowered(fast, password):
+    connections, most = 0, []
+    go_on = asyncio.Event()
+
+    async def counted(head, reader, writer):
+        nonlocal connections
+        connections += 1
+        most.append(connections)
+        await go_on.wait()
+        connections -= 1
+        writer.write(OK % (b"", len(DISABLED), DISABLED))
+
+    async def busy(client, n):
+        most.clear()
+        go_on.clear()
+        tasks = [asyncio.create_task(client.pool(f"host-{n}")) for n in range(20)]
+        await asyncio.sleep(0.1)
+        busy = max(most)
+        client.allow(n)
+        await asyncio.sleep(0.1)
+        raised = max(most)
+        go_on.set()
+        await asyncio.gather(*tasks)
+        return busy, raised
+
+    async with raw_server(counted) as url, VCenter(fast(url, max_in_flight=2), password) as client:
+        assert await busy(client, 6) == (4, 8)  # those who wait get what was added
+        assert await busy(client, 1) == (8, 8)
+        assert await busy(client, 1) == (3, 3)
+        client.allow(2)
+        assert await busy(client, 2) == (4, 4)

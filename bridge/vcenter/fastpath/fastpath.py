@@ -27,10 +27,14 @@ class FastPath:
 
     def __init__(self, config: VCenterConfig, tls: ssl.SSLContext, *, limit: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._http = http_session(config, tls, limit=0)  # the limit is kept here
+        self._http = http_session(config, tls)  # the limit is kept here
         self._seconds = config.request_timeout_seconds
         self._url = URL(config.url)
         self._lines = Lines(self._connect, self._loop, limit)
+
+    def allow(self, limit: int) -> None:
+        """Have no more than `limit` connections; those in use are not closed for it."""
+        self._lines.allow(limit)
 
     def is_open(self) -> bool:
         """Whether exchanges can be made."""

@@ -26,7 +26,8 @@ class Lines:
     ) -> None:
         self._connect = connect
         self._loop = loop
-        self._free = limit
+        self._limit = limit
+        self._free = limit  # less than none while there are more than a lowered limit allows
         self._idle: list[Line] = []  # the one used last is last
         self._busy: set[Line] = set()
         self._waiters: deque[asyncio.Future[Line | None]] = deque()
@@ -71,6 +72,16 @@ class Lines:
             line.idle_since = self._loop.time()
             self._pass_on(line)
 
+    def allow(self, limit: int) -> None:
+        """Have at most `limit` from now on; those in use go when they are given back."""
+        more, self._limit = limit - self._limit, limit
+        for _ in range(more):
+            self._pass_on(None)
+        self._free += min(0, more)
+        while self._free < 0 and self._idle:
+            self._idle.pop(0).abort()
+            self._free += 1
+
     def close(self) -> None:
         """Refuse whoever waits; the connections are aiohttp's to close."""
         self._closed = True
@@ -84,7 +95,7 @@ class Lines:
 
     async def _another(self) -> Line:
         """Wait for a connection that somebody gives back, or make one."""
-        if self._free:
+        if self._free > 0:
             self._free -= 1
         else:
             line = await self._wait()
@@ -112,12 +123,14 @@ class Lines:
 
     def _pass_on(self, line: Line | None) -> None:
         """Give a connection, or None for the right to make one, to whoever waits longest."""
-        while self._waiters:
+        while self._waiters and self._free >= 0:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(line)
                 return
-        if line is None:
+        if line is None or self._free < 0:
+            if line is not None:
+                line.abort()
             self._free += 1
             return
         self._idle.append(line)
