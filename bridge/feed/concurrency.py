@@ -56,6 +56,15 @@ class Gate:
         """Begin nothing before `until`: the vCenter asked for it, or cannot be reached."""
         self._paused_until = max(self._paused_until, until)
 
+    def resume(self) -> None:
+        """End a pause: what it was for is over."""
+        self._paused_until = float("-inf")
+
+    def change(self, ceiling: int) -> None:
+        """Let up to `ceiling` requests be in flight, as far as the vCenter keeps up."""
+        self.ceiling = ceiling
+        self._limit = min(self._limit, float(ceiling))
+
     def begun(self) -> None:
         """Count a request that begins."""
         self.in_flight += 1

@@ -42,6 +42,19 @@ class Planner:
     def __len__(self) -> int:
         return sum(not host.leaving for host in self._hosts.values())
 
+    def obey(self, policy: Policy, now: float) -> None:
+        """Go by other rules from now on; visits under way end as they began."""
+        if policy == self._policy:
+            return
+        self._policy = policy
+        self._portion = Portion(policy)
+        for host in self._hosts.values():
+            if host.visit_bytes is None:
+                if host.state is HostState.READ:
+                    host.schedule(host.read_at, policy)
+                _unsort(host)
+                self._sort(host, now)
+
     def limit(self, group: str, max_add_bytes: int) -> None:
         """Set the most that one request to this group carries, at least 3 bytes."""
         self._group(group).max_add_bytes = max(GROUP_BYTES, max_add_bytes)

@@ -36,7 +36,8 @@ class Pusher:
     """One loop that asks the planner, and one task per request that runs.
 
     `clock` is `time.monotonic`, or a test's. `alive` is called on every turn of the loop, so that
-    a watchdog sees real progress. `bytes_in_flight` bounds the raw bytes in all requests together.
+    a watchdog sees real progress. `bytes_in_flight` bounds the raw bytes in all requests together,
+    and may be changed; `sites` too, but for one that the planner still knows hosts of.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Pusher:
         self._shape = shape
         self._sites = sites
         self._clock = clock
-        self._bytes_in_flight_limit = bytes_in_flight
+        self.bytes_in_flight_limit = bytes_in_flight
         self._bytes_in_flight = 0
         self._alive = alive
         self._wakeup = asyncio.Event()
@@ -104,7 +105,7 @@ class Pusher:
                 return now + _SOON_SECONDS  # a purge came between the two
 
     def _stock(self) -> Stock:
-        room = max(0, self._bytes_in_flight_limit - self._bytes_in_flight)
+        room = max(0, self.bytes_in_flight_limit - self._bytes_in_flight)
         return Stock(
             available_bytes=min(room, self._supply.available_bytes),
             capacity_bytes=self._shape.capacity_bytes(),

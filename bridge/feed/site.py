@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,16 @@ from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.hoststate import Reading
 from bridge.source.account import Fate
 from bridge.source.bucket import Bucket
+from bridge.source.take import StaleTake
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     import structlog
+    from pydantic import SecretStr
 
-    from bridge.config import VCenterConfig
+    from bridge.config import HostFilter, VCenterConfig
     from bridge.feed.decision import HostKey
     from bridge.feed.planner import Planner
     from bridge.source.take import Take
@@ -78,6 +81,8 @@ class Site:
         self._down_until = float("-inf")
         self._lost_in_a_row = 0
         self._retry_seconds = _RETRY_SECONDS[0]
+        self._hurry = asyncio.Event()
+        self._idle = asyncio.Event()
 
     @property
     def max_add_bytes(self) -> int:
@@ -98,9 +103,11 @@ class Site:
         """Refresh the inventory for ever; LoginRefusedAtFirst when the first login is refused."""
         while True:
             pause = _INVENTORY_SECONDS
+            wanted = self.config.hosts
+            self._hurry.clear()
             try:
                 await self._client.open()
-                hosts = await self._client.hosts()
+                hosts = await self._client.hosts(wanted)
             except errors.LoginRefused as error:
                 if self.state is SiteState.CONNECTING:
                     self.state = SiteState.REFUSED
@@ -112,8 +119,73 @@ class Site:
                 pause = self._unreachable(error)
             else:
                 self._reached()
-                self._take_inventory(hosts)
-            await asyncio.sleep(pause)
+                if wanted is self.config.hosts:  # or what was asked for is no longer wanted
+                    self._take_inventory(hosts)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._hurry.wait()
+
+    def change(self, config: VCenterConfig, hosts: list[HostSummary] | None = None) -> None:
+        """Go by other limits and another filter, in the same session.
+
+        `hosts` is what the filter means now, if that is known already.
+        """
+        cap = config.max_bytes_per_second
+        if cap is None:
+            self._cap = None
+        elif self._cap is None:
+            self._cap = Bucket(cap, self._clock)
+        else:
+            self._cap.change(cap)
+        before, self.config = self.max_add_bytes, config
+        if self.max_add_bytes != before:
+            self._planner.limit(config.name, self.max_add_bytes)
+        self.gate.change(config.max_in_flight)
+        self._client.allow(config.max_in_flight)
+        if hosts is not None:
+            self._take_inventory(hosts)
+        self._hurry.set()
+        self._wake()
+
+    def use_password(self, password: SecretStr) -> None:
+        """Log in with this from now on; a session that there is stays."""
+        if self._client.password != password:
+            self._client.use_password(password)
+            self.gate.resume()
+            self._hurry.set()
+            self._wake()
+
+    @property
+    def password(self) -> SecretStr:
+        """What it logs in with."""
+        return self._client.password
+
+    async def hosts(self, wanted: HostFilter) -> list[HostSummary]:
+        """List the hosts that another filter would mean; raises VCenterError."""
+        return await self._client.hosts(wanted)
+
+    async def greet(self) -> None:
+        """Log in and list the hosts, before anything is fed; raises VCenterError."""
+        await self._client.open()
+        await self._client.hosts(self.config.hosts)
+
+    def leave(self) -> None:
+        """Have nothing of it fed any more; requests under way go on, and `run` is to be ended."""
+        for host in self.names:
+            self._planner.remove_host((self.config.name, host))
+        self.names = {}
+
+    async def idle(self) -> None:
+        """Wait until no request is under way, for as long as one may last."""
+        self._idle.clear()
+        if self.gate.in_flight:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.config.request_timeout_seconds + 1.0):
+                    await self._idle.wait()
+
+    async def close(self) -> None:
+        """Log out and close all connections, within seconds."""
+        await self._client.close()
 
     def look(self, key: HostKey) -> Coroutine[None, None, None]:
         """Read one host's pool and tell the planner; counts in the gate from this moment on."""
@@ -155,6 +227,8 @@ class Site:
             levels = await self._client.add(key[1], take.pieces, take.spend)
         except errors.VCenterError as error:
             failure = error
+        except StaleTake:
+            pass  # purged before they were sent: the host gets others
         finally:
             now = self._clock()
             if levels is not None:
@@ -175,6 +249,8 @@ class Site:
         # only looks are alike enough for their times to be compared
         self.gate.ended(self._clock(), load, seconds if operation == "look" else None)
         self.requests[operation, outcome] += 1
+        if not self.gate.in_flight:
+            self._idle.set()
         if operation == "add":
             self._add_seconds(seconds)
         if load is not Outcome.LOST:

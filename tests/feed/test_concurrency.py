@@ -100,3 +100,22 @@ def test_a_full_gate_opens_by_a_request_that_ends():
     assert gate.opens_at() is None
     gate.ended(0.0, Outcome.GOOD, 0.01)
     assert gate.is_open(0.0)
+
+
+def test_another_ceiling_is_kept_at_once_or_grown_to():
+    gate = Gate(32)
+    gate.change(3)
+    assert gate.limit == 3
+    gate.change(64)
+    assert gate.limit == 3
+    for _ in range(4000):
+        turn(gate, 0.0, Outcome.GOOD)
+    assert gate.limit == 64
+
+
+def test_a_pause_whose_reason_is_gone_ends():
+    gate = Gate(32)
+    gate.pause(300.0)
+    assert not gate.is_open(1.0)
+    gate.resume()
+    assert gate.is_open(1.0)

@@ -385,3 +385,23 @@ def test_it_says_how_late_looks_are():
 def test_impossible_rules_are_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         Policy(**wrong)
+
+
+def test_other_rules_hold_at_once_and_are_the_same_as_from_the_start():
+    levels = {"a": 400 * KIB, "b": 470 * KIB}
+    lower, higher = Policy(refill_below=0.5), Policy(refill_below=0.95)
+    planner = fleet(levels, lower)
+    before = idle(planner, 0.0)
+    planner.obey(higher, 0.0)
+    assert feed(planner, 0.0) == feed(fleet(levels, higher), 0.0)
+    planner.obey(lower, 0.0)
+    assert idle(planner, 0.0) == before == idle(fleet(levels, lower), 0.0)
+
+
+def test_other_rules_leave_a_visit_alone():
+    planner = fleet({"a": 300 * KIB})
+    planner.begun(key("a"), 3000, 0.0)
+    planner.obey(Policy(refill_below=0.95), 0.0)
+    assert idle(planner, 0.0) == math.inf
+    planner.observed(key("a"), reading(460 * KIB), 0.1)
+    assert feed(planner, 0.1).key == key("a")

@@ -1,5 +1,6 @@
 """What each outcome of a request means: for the bytes, for the planner and for the gate."""
 
+import asyncio
 import time
 from contextlib import suppress
 
@@ -7,9 +8,10 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from bridge.config import VCenterConfig
+from bridge.config import HostFilter, VCenterConfig
 from bridge.feed.site import LoginRefusedAtFirst, Site, SiteState
 from bridge.source.account import Fate
+from bridge.source.take import StaleTake
 from bridge.vcenter.client import VCenter
 from bridge.vcenter.errors import VCenterError
 from tests.support.twin import TwinProcess
@@ -220,3 +222,84 @@ async def test_a_cap_is_kept_and_looks_are_delayed_by_a_second_at_most(twin):
         assert started + 0.9 <= site.opens_at() <= time.monotonic() + 1.1
     finally:
         await site._client.close()
+
+
+async def test_bytes_that_were_purged_meanwhile_are_not_sent_and_nothing_breaks(site, twin):
+    take = Take()
+
+    def forbid():
+        raise StaleTake("purged")
+
+    take.spend = forbid
+    await site.feed(HOST, take)
+    assert take.fate == "given back"
+    assert site._planner.told[-1][:2] == ("released", HOST)
+    await site.look(HOST)  # and the connections can be used
+
+
+async def test_other_limits_and_another_filter_hold_from_then_on(site):
+    changed = site.config.model_copy(
+        update={"max_in_flight": 5, "max_bytes_per_second": 6144, "hosts": HostFilter(names=("x",))}
+    )
+    hosts = await site.hosts(HostFilter())
+    site.change(site.config, hosts)
+    site._planner.told.clear()
+    site.change(changed, hosts[:1])
+    assert site._planner.told[0] == ("limit", "twin", 6144)
+    assert [told[0] for told in site._planner.told[1:]] == ["remove_host", "remove_host"]
+    assert site.gate.ceiling == 5
+    await site.feed(HOST, Take())
+    assert not site.is_open(time.monotonic())
+    site.change(changed.model_copy(update={"max_bytes_per_second": None}))
+    assert site.is_open(time.monotonic())
+
+
+async def test_an_inventory_that_was_asked_for_by_an_old_filter_is_not_taken(site, twin):
+    rule = {"kind": "delay", "operations": ["host.list"], "delay_seconds": 0.5, "count": 1}
+    twin.set_faults(rule)
+    running = asyncio.create_task(site.run())
+    await asyncio.sleep(0.2)
+    only = HostFilter(names=tuple(host.name for host in (await site.hosts(HostFilter()))[:1]))
+    site.change(site.config.model_copy(update={"hosts": only}))
+    async with asyncio.timeout(10):
+        while not site.names:
+            await asyncio.sleep(0.02)
+    assert tuple(site.names.values()) == only.names
+    await asyncio.sleep(0.6)
+    running.cancel()
+    added = [told for told in site._planner.told if told[0] == "add_host"]
+    assert len(added) == 1
+
+
+async def test_another_password_ends_the_pause_after_a_refused_login(twin):
+    twin.set_faults()
+    site = make_site(twin, "wrong")
+    try:
+        with suppress(VCenterError):
+            await site._client.open()
+        await site.look(HOST)
+        assert site.state is SiteState.DOWN
+        assert not site.gate.is_open(time.monotonic())
+        site.use_password(SecretStr("wrong"))
+        assert not site.gate.is_open(time.monotonic())
+        site.use_password(SecretStr(twin.password))
+        assert site.gate.is_open(time.monotonic())
+        await site._client.open()
+        await site.look(HOST)
+        assert site.state is SiteState.UP
+    finally:
+        await site.close()
+
+
+async def test_a_site_that_leaves_waits_for_its_requests(site, twin):
+    site.change(site.config, await site.hosts(HostFilter()))
+    twin.set_faults({"kind": "delay", "operations": ["pool.add"], "delay_seconds": 0.4})
+    take = Take()
+    feeding = asyncio.create_task(site.feed(HOST, take))
+    site.leave()
+    assert {told[0] for told in site._planner.told[-3:]} == {"remove_host"}
+    assert not site.names
+    await site.idle()
+    assert take.fate is Fate.DELIVERED
+    await feeding
+    await asyncio.wait_for(site.idle(), 1)
