@@ -27,6 +27,7 @@ def snapshot_document(
         "ready": snapshot.is_ready,
         "not_ready": list(snapshot.not_ready),
         "warnings": list(snapshot.warnings),
+        "config": asdict(snapshot.config),
         "look_lateness_seconds": snapshot.look_lateness_seconds,
         "sources": [_source(source) for source in snapshot.sources],
         "vcenters": [_vcenter(vcenter) for vcenter in snapshot.vcenters],

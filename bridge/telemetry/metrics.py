@@ -34,6 +34,10 @@ class Metrics:
         """Return what is to be called with the seconds that each add to this vCenter took."""
         return self._push_duration.labels(vcenter).observe
 
+    def forget(self, vcenter: str) -> None:
+        """Show nothing of this vCenter any more."""
+        self._push_duration.remove(vcenter)
+
     def text(self, snapshot: Snapshot) -> bytes:
         """Return everything in Prometheus' text format; may be called in any thread."""
         rows = CollectorRegistry()
@@ -77,6 +81,16 @@ def _bridge(snapshot: Snapshot) -> Iterator[Metric]:
             "look_lateness_seconds",
             "How late the most overdue look at a host is",
             snapshot.look_lateness_seconds,
+        ),
+        (
+            "config_last_reload_successful",
+            "0 when the last attempt to reload the configuration was refused",
+            float(not snapshot.config.reload_error),
+        ),
+        (
+            "config_last_reload_success_timestamp_seconds",
+            "Since when the configuration is in force, since the epoch",
+            snapshot.config.in_force_since,
         ),
     ):
         family = _gauge(name, text)

@@ -134,6 +134,14 @@ class VCenterRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigRow:
+    """The configuration in force, and what came of the last attempt to put another in its place."""
+
+    in_force_since: float = 0.0
+    reload_error: str = ""  # why the last one was refused; empty: it was not, or there was none
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole bridge at one moment."""
 
@@ -147,6 +155,7 @@ class Snapshot:
     look_lateness_seconds: float = 0.0  # of the host whose look is most overdue
     not_ready: tuple[str, ...] = ()  # reasons; empty: ready
     warnings: tuple[str, ...] = ()  # what an operator should know, one line each
+    config: ConfigRow = ConfigRow()
 
     @property
     def is_ready(self) -> bool:

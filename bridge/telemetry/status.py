@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from bridge.config import StatusConfig
 from bridge.telemetry.document import snapshot_document
@@ -17,6 +17,7 @@ from bridge.telemetry.page import live_part, page, shown_hosts
 from bridge.telemetry.snapshot import SnapshotSource
 
 _QUERY_MAX = 200
+_NAMES = web.AppKey("names", set[str])
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -38,7 +39,9 @@ def status_app(
     is_live: Callable[[], bool] = lambda: True,
 ) -> web.Application:
     """Return the application; `snapshot` and `is_live` are called in the event loop."""
-    app = web.Application(middlewares=[_host_check(config)], client_max_size=1024)
+    app = web.Application(middlewares=[_host_check], client_max_size=1024)
+    app[_NAMES] = set()
+    allow_names(app, config)
     routes = _Routes(snapshot, metrics, is_live)
     app.router.add_get("/", routes.page)
     app.router.add_get("/status.json", routes.status)
@@ -49,11 +52,19 @@ def status_app(
     return app
 
 
+def allow_names(app: web.Application, config: StatusConfig) -> None:
+    """Let the page be asked for under the names of this configuration, and no others."""
+    own = {"localhost", config.host, socket.gethostname(), *config.names}
+    app[_NAMES].clear()
+    app[_NAMES].update(name.lower().rstrip(".") for name in own)
+
+
 class StatusServer:
     """Serves an application on the configured address."""
 
     def __init__(self, config: StatusConfig, app: web.Application) -> None:
         self._config = config
+        self._app = app
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self.port = config.port
 
@@ -77,6 +88,10 @@ class StatusServer:
                 "choose another address or port"
             ) from None
         self.port = int(self._runner.addresses[0][1])
+
+    def allow(self, config: StatusConfig) -> None:
+        """Go by the names of a configuration with the same address."""
+        allow_names(self._app, config)
 
     async def stop(self) -> None:
         """Stop listening and close what is open."""
@@ -142,22 +157,16 @@ async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
             response.headers[name] = value
 
 
-def _host_check(config: StatusConfig) -> Middleware:
+@web.middleware
+async def _host_check(request: web.Request, handler: Handler) -> web.StreamResponse:
     # A page on the web could give its own name the bridge's address and read the status through
     # the visitor's browser; but the browser then says that name in the Host header.
-    own = {"localhost", config.host, socket.gethostname(), *config.names}
-    names = {name.lower().rstrip(".") for name in own}
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = _host_name(request.headers.get("Host", ""))
-        if name in names or _is_address(name):
-            return await handler(request)
-        raise web.HTTPMisdirectedRequest(
-            text="This bridge does not know that name; add it to names in [status].\n"
-        )
-
-    return check
+    name = _host_name(request.headers.get("Host", ""))
+    if name in request.app[_NAMES] or _is_address(name):
+        return await handler(request)
+    raise web.HTTPMisdirectedRequest(
+        text="This bridge does not know that name; add it to names in [status].\n"
+    )
 
 
 def _host_name(header: str) -> str:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from bridge.telemetry.snapshot import Account, HostRow, Snapshot, SourceRow, VCenterRow
+from bridge.telemetry.snapshot import Account, ConfigRow, HostRow, Snapshot, SourceRow, VCenterRow
 
 NASTY = '<script>alert("x")</script>\\ \n& \'"'
 
@@ -58,4 +58,5 @@ def snapshot():
             ),
         ),
         look_lateness_seconds=0.5,
+        config=ConfigRow(in_force_since=1.6e9),
     )

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import REGISTRY
 
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.snapshot import ConfigRow
 from tests.telemetry.conftest import NASTY
 
 
@@ -46,6 +47,8 @@ def test_every_value_of_the_snapshot_is_there(snapshot):
     assert value(text, "hosts", vcenter="a", state="fed") == 3
     assert value(text, "hosts", vcenter="a", state="refused") == 0
     assert value(text, "look_lateness_seconds") == 0.5
+    assert value(text, "config_last_reload_successful") == 1
+    assert value(text, "config_last_reload_success_timestamp_seconds") == 1.6e9
     assert value(text, "ready") == 1
     assert value(text, "build_info", version="0.1.0", kernel="avx2") == 1
     assert ("process_resident_memory_bytes", ()) in samples(text)
@@ -100,3 +103,19 @@ def test_names_follow_prometheus_rules(snapshot):
         assert name.endswith("_total") == (kind == "counter")
         assert not re.search(r"_(ms|millis\w*|kib|kb|mb|percent|count|sum|bucket)$", name)
         assert not re.search(r"_(gauge|counter|histogram)(_|$)", name)
+
+
+def test_a_refused_reload_shows_beside_the_configuration_in_force(snapshot):
+    text = Metrics().text(replace(snapshot, config=ConfigRow(1.5e9, "no such file")))
+    assert value(text, "config_last_reload_successful") == 0
+    assert value(text, "config_last_reload_success_timestamp_seconds") == 1.5e9
+
+
+def test_a_vcenter_that_is_gone_shows_no_more(snapshot):
+    metrics = Metrics()
+    observe = metrics.push_duration("gone")
+    observe(0.1)
+    assert b'vcenter="gone"' in metrics.text(snapshot)
+    metrics.forget("gone")
+    observe(0.1)  # of a request that was under way
+    assert b'vcenter="gone"' not in metrics.text(snapshot)

@@ -177,3 +177,22 @@ async def test_the_server_listens_and_says_when_it_cannot(snapshot):
             await second.start()
     finally:
         await server.stop()
+
+
+async def test_names_can_be_changed_while_it_listens(snapshot):
+    config = StatusConfig(listen="127.0.0.1:0", names=("a.test",))
+    server = StatusServer(config, status_app(config, lambda: snapshot, Metrics()))
+    await server.start()
+
+    async def status(session, name):
+        async with session.get(server.url + "livez", headers={"Host": name}) as answer:
+            return answer.status
+
+    try:
+        async with ClientSession() as session:
+            assert [await status(session, name) for name in ("a.test", "b.test")] == [200, 421]
+            server.allow(StatusConfig(listen="127.0.0.1:0", names=("b.test",)))
+            assert [await status(session, name) for name in ("a.test", "b.test")] == [421, 200]
+            assert await status(session, "localhost") == 200
+    finally:
+        await server.stop()
