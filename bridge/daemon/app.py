@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.config import ConfigError
+from bridge.daemon.crew import Crew
 from bridge.daemon.exits import Exit
+from bridge.daemon.face import Face
+from bridge.daemon.keep import keep
+from bridge.daemon.maker import Maker
 from bridge.daemon.shape import Shape
-from bridge.daemon.view import View, account_of
+from bridge.daemon.view import View
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Policy
 from bridge.feed.pusher import Pusher
-from bridge.feed.site import LoginRefusedAtFirst, Site
-from bridge.source.errors import SourceMisconfigured, SourceRefused
-from bridge.source.supervisor import Source
-from bridge.source.supply import Supplies
 from bridge.telemetry.metrics import Metrics
-from bridge.telemetry.status import StatusError, StatusServer, status_app
-from bridge.vcenter.client import VCenter
+from bridge.telemetry.status import StatusError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from bridge.config import BridgeConfig
     from bridge.daemon.sdnotify import Notifier
@@ -37,41 +36,45 @@ if TYPE_CHECKING:
 
 _STALLED_SECONDS = 20.0
 _CLOSE_SECONDS = 8.0
-_CRASH_PAUSE_SECONDS = 1.0
 _STATUS_SECONDS = 5.0
 
 
 class Bridge:
     """One bridge. `run` returns when it was stopped, or when nothing it could do is left."""
 
-    def __init__(self, config: BridgeConfig, notifier: Notifier, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        config: BridgeConfig,
+        notifier: Notifier,
+        tap: Tap | None = None,
+    ) -> None:
         """Build everything and start nothing; raises ConfigError for an unreadable secret."""
         if not config.hsm or not config.vcenter:
             missing = "hsm" if not config.hsm else "vcenter"
             raise ConfigError(f"there is no [{missing}.NAME] table; run needs at least one")
+        self._config = config
         self._log = structlog.stdlib.get_logger()
         self._notifier = notifier
         self._clock = time.monotonic
         self._beat = self._clock()
         self._metrics = Metrics()
         self._planner = Planner(Policy(refill_below=config.feed.refill_below))
-        self.sources = [Source(hsm, state_dir=config.state_dir) for hsm in config.hsm.values()]
-        self._clients: list[VCenter] = []
-        self.sites: dict[str, Site] = {}
-        for name, vcenter in config.vcenter.items():
-            client = VCenter(vcenter, vcenter.password(self._log.warning))
-            self._clients.append(client)
-            self.sites[name] = Site(
-                vcenter,
-                client,
-                self._planner,
-                clock=self._clock,
-                add_seconds=self._metrics.push_duration(name),
-                log=self._log,
-                wake=self._wake,
-            )
-            self._planner.limit(name, self.sites[name].max_add_bytes)
-        self.supply = Supplies([source.supply for source in self.sources])
+        maker = Maker(
+            self._planner,
+            self._metrics,
+            state_dir=config.state_dir,
+            clock=self._clock,
+            log=self._log,
+            wake=self._wake,
+        )
+        self._crew = Crew(self._planner, self._log, self._end)
+        for hsm in config.hsm.values():
+            self._crew.add_source(maker.source(hsm))
+        for vcenter in config.vcenter.values():
+            password = vcenter.password(self._log.warning)
+            self._crew.add_site(maker.site(vcenter, password))
+        self.sources, self.sites = self._crew.sources, self._crew.sites
+        self.supply = self._crew.supply
         supply: Supplier = self.supply
         shape: FeedShape = Shape(self.sources)
         if tap is not None:
@@ -85,18 +88,16 @@ class Bridge:
             bytes_in_flight=config.feed.bytes_in_flight,
             alive=self._alive,
         )
-        self._view = View(self._planner, self.sources, list(self.sites.values()))
-        self._status: StatusServer | None = None
-        if config.status is not None:
-            app = status_app(config.status, self.snapshot, self._metrics, self._is_live)
-            self._status = StatusServer(config.status, app)
+        self._view = View(self._planner, self.sources, self.sites)
+        self._face = Face(self.snapshot, self._metrics, self._is_live)
         self._stop = asyncio.Event()
+        self._exit = Exit.OK
         self._was_ready = False
 
     @property
     def status_url(self) -> str | None:
         """Where the status page is, once `run` has begun."""
-        return None if self._status is None else self._status.url
+        return self._face.url
 
     def stop(self) -> None:
         """Ask `run` to end."""
@@ -108,81 +109,42 @@ class Bridge:
 
     async def run(self) -> Exit:
         """Feed for ever."""
-        if self._status is not None:
+        if self._config.status is not None:
             try:
-                await self._status.start()
+                await self._face.open(self._config.status)
             except StatusError as error:
                 self._log.error(str(error))
                 return Exit.CONFIGURATION
-        pusher = asyncio.create_task(self._keep("pusher", self._pusher.run))
-        others = [asyncio.create_task(self._keep("readiness", self._watch))]
-        sources = {asyncio.create_task(self._source(source)) for source in self.sources}
-        sites = {
-            asyncio.create_task(self._keep(f"vcenter.{name}", site.run))
-            for name, site in self.sites.items()
-        }
+        pusher = self._kept("pusher", self._pusher.run)
+        others = [
+            self._kept("readiness", self._watch),
+        ]
+        self._crew.begin()
         try:
-            return await self._until_stopped(sources, sites)
+            await self._stop.wait()
         finally:
             self._notifier.stopping()
-            await self._shut_down(pusher, [*others, *sites], sources)
-
-    async def _until_stopped(
-        self, sources: set[asyncio.Task[None]], sites: set[asyncio.Task[None]]
-    ) -> Exit:
-        """Wait for the end; what is refused stays refused, and the others go on."""
-        stop = asyncio.create_task(self._stop.wait())
-        try:
-            while True:
-                await asyncio.wait({stop, *sources, *sites}, return_when=asyncio.FIRST_COMPLETED)
-                if stop.done():
-                    return Exit.OK
-                for task in [task for task in (*sources, *sites) if task.done()]:
-                    sources.discard(task)
-                    sites.discard(task)
-                    error = task.exception()
-                    self._log.error(str(error))
-                    if isinstance(error, SourceMisconfigured):
-                        return Exit.CONFIGURATION
-                if not sources or not sites:
-                    return Exit.REFUSED
-        finally:
-            stop.cancel()
+            await self._shut_down(pusher, others)
+        return self._exit
 
     async def _shut_down(
-        self,
-        pusher: asyncio.Task[None],
-        others: list[asyncio.Task[None]],
-        sources: set[asyncio.Task[None]],
+        self, pusher: asyncio.Task[None], others: list[asyncio.Task[None]]
     ) -> None:
         self._pusher.stop()
         await asyncio.wait({pusher}, timeout=_CLOSE_SECONDS)
         for task in (pusher, *others):
             task.cancel()
         await asyncio.gather(pusher, *others, return_exceptions=True)
-        closing = [client.close() for client in self._clients]
-        closing += [source.stop() for source in self.sources]
-        if self._status is not None:
-            closing.append(self._status.stop())
-        await asyncio.gather(*closing, *sources, return_exceptions=True)
-        for source in self.sources:
-            account = account_of(source.supply.account())
-            fields = {name: getattr(account, name) for name in account.__dataclass_fields__}
-            self._log.info("account", hsm=source.name, closes=account.closes, **fields)
+        await asyncio.gather(self._crew.close(), self._face.close())
 
-    async def _source(self, source: Source) -> None:
-        await self._keep(f"hsm.{source.name}", source.run)
+    def _kept(
+        self, name: str, run: Callable[[], Coroutine[None, None, None]]
+    ) -> asyncio.Task[None]:
+        return asyncio.create_task(keep(name, run, self._log))
 
-    async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run one loop for ever: a defect in it is logged, and it is begun anew."""
-        while True:
-            try:
-                return await run()
-            except (SourceRefused, SourceMisconfigured, LoginRefusedAtFirst):
-                raise
-            except Exception:  # noqa: BLE001 - the supervisor
-                self._log.exception("a loop ended that should not have; begun anew", loop=name)
-            await asyncio.sleep(_CRASH_PAUSE_SECONDS)
+    def _end(self, code: Exit) -> None:
+        self._exit = code
+        self._stop.set()
 
     async def _watch(self) -> None:
         """Say READY once, and keep the status line of the service true."""

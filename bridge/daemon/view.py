@@ -20,7 +20,7 @@ from bridge.telemetry.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bridge.feed.outlook import HostOutlook
     from bridge.feed.planner import Planner
@@ -40,7 +40,9 @@ _ABSENT = {"disabled": HostState.DISABLED, "refused": HostState.REFUSED}
 class View:
     """Knows where everything is that a snapshot tells of."""
 
-    def __init__(self, planner: Planner, sources: Sequence[Source], sites: Sequence[Site]) -> None:
+    def __init__(
+        self, planner: Planner, sources: Sequence[Source], sites: Mapping[str, Site]
+    ) -> None:
         self._planner = planner
         self._sources = sources
         self._sites = sites
@@ -51,7 +53,7 @@ class View:
     def snapshot(self, now: float, not_ready: tuple[str, ...] = ()) -> Snapshot:
         """Return the whole bridge at `now` of the planner's clock."""
         outlook = self._planner.outlook(now)
-        names = {site.config.name: site.names for site in self._sites}
+        names = {name: site.names for name, site in self._sites.items()}
         return Snapshot(
             time=time.time(),
             started=self._started,
@@ -59,14 +61,14 @@ class View:
             kernel=self._kernel,
             hosts=tuple(host_row(host, names.get(host.key[0], {})) for host in outlook),
             sources=tuple(source_row(source) for source in self._sources),
-            vcenters=tuple(vcenter_row(site) for site in self._sites),
+            vcenters=tuple(vcenter_row(site) for site in self._sites.values()),
             look_lateness_seconds=self._planner.keeps_up(now).worst_seconds,
             not_ready=not_ready,
             warnings=tuple(self._warnings(now, outlook)),
         )
 
     def _warnings(self, now: float, outlook: Iterable[HostOutlook]) -> Iterable[str]:
-        for site in self._sites:
+        for site in self._sites.values():
             if site.last_error:
                 yield f"{site.config.name}: {site.last_error}"
         for source in self._sources:

@@ -1,0 +1,47 @@
+"""The status page wherever the configuration in force wants it, if it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.telemetry.status import StatusServer, status_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.config import StatusConfig
+    from bridge.telemetry.metrics import Metrics
+    from bridge.telemetry.snapshot import SnapshotSource
+
+
+class Face:
+    """One status server at a time."""
+
+    def __init__(
+        self, snapshot: SnapshotSource, metrics: Metrics, is_live: Callable[[], bool]
+    ) -> None:
+        self._snapshot = snapshot
+        self._metrics = metrics
+        self._is_live = is_live
+        self._server: StatusServer | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where the page is, if there is one."""
+        return None if self._server is None else self._server.url
+
+    async def made(self, config: StatusConfig) -> StatusServer:
+        """Return a server that listens, and is not the one in force yet; raises StatusError."""
+        app = status_app(config, self._snapshot, self._metrics, self._is_live)
+        server = StatusServer(config, app)
+        await server.start()
+        return server
+
+    async def open(self, config: StatusConfig) -> None:
+        """Serve from now on; raises StatusError."""
+        self._server = await self.made(config)
+
+    async def close(self) -> None:
+        """Serve nothing any more."""
+        if self._server is not None:
+            await self._server.stop()
