@@ -3,7 +3,7 @@
 import argparse
 
 from bridge.cli.arguments import add_config, add_json
-from bridge.config import ConfigError, load
+from bridge.config import BridgeConfig, ConfigError, check_files, load
 from bridge.daemon.run import run
 
 
@@ -15,11 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM, or until there is nothing left that could be done."""
-    config = load(arguments.config, need=["hsm", "vcenter"])
-    if arguments.json:
-        log = config.log.model_copy(update={"format": "json"})
-        config = config.model_copy(update={"log": log})
+
+    def read() -> BridgeConfig:
+        config = load(arguments.config, need=["hsm", "vcenter"])
+        try:
+            check_files(config)
+        except ConfigError as error:
+            raise error.within(arguments.config) from None
+        if arguments.json:
+            log = config.log.model_copy(update={"format": "json"})
+            config = config.model_copy(update={"log": log})
+        return config
+
     try:
-        return run(config)
+        return run(read)
     except ConfigError as error:
-        raise error.within(arguments.config) from None
+        raise (error if error.path else error.within(arguments.config)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from bridge.daemon.exits import Exit
 from bridge.daemon.face import Face
 from bridge.daemon.keep import keep
 from bridge.daemon.maker import Maker
+from bridge.daemon.reload import Reloader
 from bridge.daemon.shape import Shape
 from bridge.daemon.view import View
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Policy
 from bridge.feed.pusher import Pusher
+from bridge.telemetry import log
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.status import StatusError
 
@@ -47,8 +50,12 @@ class Bridge:
         config: BridgeConfig,
         notifier: Notifier,
         tap: Tap | None = None,
+        read: Callable[[], BridgeConfig] | None = None,
     ) -> None:
-        """Build everything and start nothing; raises ConfigError for an unreadable secret."""
+        """Build everything and start nothing; raises ConfigError for an unreadable secret.
+
+        `read` gives the configuration anew for a reload; without it there are none.
+        """
         if not config.hsm or not config.vcenter:
             missing = "hsm" if not config.hsm else "vcenter"
             raise ConfigError(f"there is no [{missing}.NAME] table; run needs at least one")
@@ -90,6 +97,16 @@ class Bridge:
         )
         self._view = View(self._planner, self.sources, self.sites)
         self._face = Face(self.snapshot, self._metrics, self._is_live)
+        self._reloader = Reloader(
+            config,
+            read or (lambda: config),
+            crew=self._crew,
+            maker=maker,
+            face=self._face,
+            apply=self._apply,
+            notifier=notifier,
+            log=self._log,
+        )
         self._stop = asyncio.Event()
         self._exit = Exit.OK
         self._was_ready = False
@@ -103,21 +120,26 @@ class Bridge:
         """Ask `run` to end."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Read the configuration anew and put it in force, whole or not at all."""
+        self._reloader.ask()
+
     def snapshot(self) -> Snapshot:
         """Return the whole bridge as it is now."""
-        return self._view.snapshot(self._clock(), tuple(self._reasons()))
+        return self._view.snapshot(self._clock(), self._reloader.row, tuple(self._reasons()))
 
     async def run(self) -> Exit:
         """Feed for ever."""
         if self._config.status is not None:
             try:
-                await self._face.open(self._config.status)
+                self._face.switch(None, await self._face.made(self._config.status))
             except StatusError as error:
                 self._log.error(str(error))
                 return Exit.CONFIGURATION
         pusher = self._kept("pusher", self._pusher.run)
         others = [
             self._kept("readiness", self._watch),
+            self._kept("reload", self._reloader.run),
         ]
         self._crew.begin()
         try:
@@ -146,6 +168,14 @@ class Bridge:
         self._exit = code
         self._stop.set()
 
+    def _apply(self, config: BridgeConfig) -> None:
+        """Go by what a reloaded configuration says of the bridge itself."""
+        self._config = config
+        log.set_up(config.log, sys.stderr)
+        self._planner.obey(Policy(refill_below=config.feed.refill_below), self._clock())
+        self._pusher.bytes_in_flight_limit = config.feed.bytes_in_flight
+        self._pusher.wake()
+
     async def _watch(self) -> None:
         """Say READY once, and keep the status line of the service true."""
         while True:
@@ -171,7 +201,8 @@ class Bridge:
         sites = self.sites.values()
         hosts = sum(len(site.names) for site in sites)
         up = sum(not site.last_error for site in sites)
-        return f"feeding {hosts} hosts; {up} of {len(self.sites)} vCenters answer"
+        refused = "; the last reload was refused" if self._reloader.row.reload_error else ""
+        return f"feeding {hosts} hosts; {up} of {len(self.sites)} vCenters answer{refused}"
 
     def _wake(self) -> None:
         self._pusher.wake()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.telemetry.status import StatusServer, status_app
+from bridge.config import ConfigError
+from bridge.telemetry.status import StatusError, StatusServer, status_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +38,29 @@ class Face:
         await server.start()
         return server
 
-    async def open(self, config: StatusConfig) -> None:
-        """Serve from now on; raises StatusError."""
-        self._server = await self.made(config)
+    async def prepared(
+        self, old: StatusConfig | None, new: StatusConfig | None
+    ) -> StatusServer | None:
+        """Return a server for another address, None when none is needed; raises ConfigError."""
+        if new is None or (old is not None and old.listen == new.listen):
+            return None
+        try:
+            return await self.made(new)
+        except StatusError as error:
+            text = str(error)
+            if old is not None and old.port == new.port:
+                text += ", or restart the bridge to keep the port"
+            raise ConfigError(text) from None
+
+    def switch(
+        self, config: StatusConfig | None, server: StatusServer | None
+    ) -> StatusServer | None:
+        """Put `server` in force, or other names for the one there; gives what is to be stopped."""
+        if server is None and config is not None and self._server is not None:
+            self._server.allow(config)
+            return None
+        old, self._server = self._server, server
+        return old
 
     async def close(self) -> None:
         """Serve nothing any more."""

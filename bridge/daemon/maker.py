@@ -61,3 +61,7 @@ class Maker:
             log=self._log,
             wake=self._wake,
         )
+
+    def forget(self, vcenter: str) -> None:
+        """Show nothing more of a vCenter that is gone."""
+        self._metrics.forget(vcenter)

@@ -24,6 +24,17 @@ class Notifier:
         self._ready = True
         self._send("READY=1")
 
+    def reloading(self) -> None:
+        """Say that another configuration is being read; `reloaded` ends it."""
+        if self._ready:
+            now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
+
+    def reloaded(self) -> None:
+        """Say that the new configuration is in force, or the old one again."""
+        if self._ready:
+            self._send("READY=1")
+
     def status(self, status: str) -> None:
         """Set the line that `systemctl status` shows."""
         if status != self._status:

@@ -11,6 +11,7 @@ from bridge.feed.site import SiteState
 from bridge.native import base64_kernels
 from bridge.telemetry.snapshot import (
     Account,
+    ConfigRow,
     HostRow,
     HostState,
     Snapshot,
@@ -50,7 +51,7 @@ class View:
         self._version = package_version()
         self._kernel = base64_kernels()[-1]
 
-    def snapshot(self, now: float, not_ready: tuple[str, ...] = ()) -> Snapshot:
+    def snapshot(self, now: float, config: ConfigRow, not_ready: tuple[str, ...] = ()) -> Snapshot:
         """Return the whole bridge at `now` of the planner's clock."""
         outlook = self._planner.outlook(now)
         names = {name: site.names for name, site in self._sites.items()}
@@ -64,10 +65,15 @@ class View:
             vcenters=tuple(vcenter_row(site) for site in self._sites.values()),
             look_lateness_seconds=self._planner.keeps_up(now).worst_seconds,
             not_ready=not_ready,
-            warnings=tuple(self._warnings(now, outlook)),
+            warnings=tuple(self._warnings(now, outlook, config)),
+            config=config,
         )
 
-    def _warnings(self, now: float, outlook: Iterable[HostOutlook]) -> Iterable[str]:
+    def _warnings(
+        self, now: float, outlook: Iterable[HostOutlook], config: ConfigRow
+    ) -> Iterable[str]:
+        if config.reload_error:
+            yield f"the last reload was refused, and changed nothing: {config.reload_error}"
         for site in self._sites.values():
             if site.last_error:
                 yield f"{site.config.name}: {site.last_error}"

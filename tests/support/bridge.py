@@ -79,6 +79,16 @@ class BridgeProcess:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(DEADLINE_SECONDS)
 
+    def reload(self, configuration: str) -> dict[str, Any]:
+        """Give it another configuration; the event that says what came of it."""
+        n_before = len(self._reloads())
+        self.config.write_text(configuration)
+        self.process.send_signal(signal.SIGHUP)
+        return wait_until(lambda: self._reloads()[n_before:])[0]
+
+    def _reloads(self) -> list[dict[str, Any]]:
+        return [event for event in self.events() if "reload" in event["event"]]
+
     def text(self) -> str:
         """What it wrote to standard error so far."""
         self._log.seek(0)
@@ -91,8 +101,12 @@ class BridgeProcess:
 
     def status(self, port: int, path: str = "status.json") -> Any:
         """Read the status page's JSON."""
+        return json.loads(self.page(port, path))
+
+    def page(self, port: int, path: str) -> str:
+        """Read what the status page's server has at a path."""
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as reply:
-            return json.loads(reply.read())
+            return reply.read().decode()
 
 
 def wait_until(condition: Any, seconds: float = DEADLINE_SECONDS, pause: float = 0.1) -> Any:
