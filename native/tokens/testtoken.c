@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,6 +26,7 @@
 
 #define STATE_BYTES 4096
 #define BLOCK_BYTES 16
+#define SHARED_BYTES 12288 // of a ring with 128 slots, before the first of them
 #define PIN "123456"
 
 enum word {
@@ -58,6 +60,7 @@ enum mode {
   CRASHES,
   REPEATS, // the last block again and again
   ABSENT,  // the token is not there, until the mode changes
+  HOSTILE, // writes over the heads and counters of the ring, and tries to cut it short
 };
 
 enum trouble {
@@ -180,6 +183,27 @@ static void put_repeated(CK_BYTE *out, CK_ULONG len_bytes) {
     out[i] = block[i % BLOCK_BYTES];
 }
 
+// What a module can do that is not content with its buffer.
+static void attack(int fd) {
+  static _Atomic uint64_t seed = 88172645463325252;
+  (void)!ftruncate(fd, 0);
+  uint64_t *map = mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return;
+  for (size_t i = 0; i < SHARED_BYTES / sizeof *map; i++)
+    map[i] = mix(atomic_fetch_add(&seed, 1), i) >> (i % 4 * 16); // small numbers as well
+  (void)munmap(map, SHARED_BYTES);
+}
+
+static void attack_ring(void) {
+  for (int fd = 0; fd < 256; fd++) {
+    char path[32], target[64] = "";
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "entropy-bridge-ring"))
+      attack(fd);
+  }
+}
+
 static CK_RV open_state(void) {
   const char *path = getenv("BN_TESTTOKEN_STATE");
   int fd = -1;
@@ -273,6 +297,10 @@ CK_RV token_random(CK_BYTE *out, CK_ULONG len_bytes, int logged_in) {
     break;
   case ABSENT: // pulled out in the middle of the call
     return CKR_DEVICE_REMOVED;
+  case HOSTILE:
+    attack_ring();
+    put_stream(out, len_bytes);
+    break;
   case NORMAL:
     put_stream(out, len_bytes);
     break;

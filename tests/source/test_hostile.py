@@ -11,8 +11,10 @@ from bridge.native import softtoken_path
 from bridge.native.ring import SLOT_RAW_BYTES, SLOT_TEXT_BYTES, Ring
 from bridge.source.account import Fate
 from bridge.source.supply import Supply
+from tests.source.conftest import running, until
 from tests.support.hostile import HostileProducer
 from tests.support.native_source import RingAndSource
+from tests.support.testtoken import Mode
 
 N_SLOTS = 11
 SCRIBBLE_SECONDS = 2.0
@@ -133,3 +135,24 @@ async def test_after_it_an_honest_source_finds_a_ring(ring, supply, producer):
         take.done(Fate.DELIVERED)
     assert ring.observe().refused_entries == 0
     source.source.close(10_000)
+
+
+async def test_a_module_that_writes_over_the_ring_is_stopped(make, token):
+    source = make(sessions=2)
+    async with running(source):
+        await until(lambda: source.supply.available_bytes > 500_000)
+        token.behave(Mode.HOSTILE)
+        n_taken = 0
+        while not source.lines.reasons() or source.supply.available_bytes:
+            if (take := source.supply.take(100_000)) is not None:
+                assert sum(map(len, take.pieces)) == take.text_bytes
+                take.done(Fate.UNKNOWN)
+                n_taken += 1
+            assert source.supply.account().in_flight == 0
+            await asyncio.sleep(0.001)
+        assert n_taken > 0
+        assert source.status().pid is None
+    token.behave(Mode.NORMAL)
+    another = make(sessions=2)
+    async with running(another):
+        await until(lambda: another.is_running and another.supply.available_bytes > 500_000)

@@ -36,6 +36,7 @@ class Mode(IntEnum):
     CRASHES = 5
     REPEATS = 6  # the last block again and again
     ABSENT = 7  # the token is not there, until the mode changes
+    HOSTILE = 8  # writes over the ring's heads and counters
 
 
 class Trouble(IntEnum):
