@@ -12,6 +12,7 @@
 
 #define LENGTH_MAX 600
 #define LONG_BYTES (3 * 65536 + 7)
+#define VERY_LONG_BYTES ((3U << 20) + 7)
 
 static size_t reference(const uint8_t *raw, size_t raw_bytes, char *text) {
   static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -27,7 +28,7 @@ static size_t reference(const uint8_t *raw, size_t raw_bytes, char *text) {
 }
 
 static void check_one(uint32_t kernel, const uint8_t *raw, size_t raw_bytes, char *text) {
-  static char expected[LONG_BYTES * 2];
+  static char expected[VERY_LONG_BYTES * 2];
   size_t text_bytes = reference(raw, raw_bytes, expected);
   CHECK_EQUAL(bn_base64_text_bytes(raw_bytes), text_bytes);
   memset(text, '!', text_bytes);
@@ -80,6 +81,17 @@ static void every_value(uint32_t kernel) { // of three bytes, and a long buffer 
   }
 }
 
+static void
+every_way_of_long_buffers(uint32_t kernel) { // caches and memory have loops of their own
+  static uint8_t raw[VERY_LONG_BYTES];
+  static char text[VERY_LONG_BYTES * 2];
+  static const size_t lengths[] = {VERY_LONG_BYTES / 8, VERY_LONG_BYTES / 3, VERY_LONG_BYTES};
+  uint64_t random = 4;
+  check_fill(&random, raw, sizeof raw);
+  for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+    check_one(kernel, raw, lengths[i], text);
+}
+
 static void misuse(void) {
   uint8_t raw[64] = {0};
   char *same = (char *)raw;
@@ -113,6 +125,7 @@ static int test_kernel(const char *name) {
   every_length_between_guards(kernel);
   every_alignment(kernel);
   every_value(kernel);
+  every_way_of_long_buffers(kernel);
   (void)printf("%s: passed\n", name);
   return 1;
 }

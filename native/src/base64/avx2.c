@@ -11,8 +11,7 @@
 
 #define STEP_RAW 24
 #define STEP_TEXT 32
-#define STEP_GROUPS 8
-#define STEP_READS 28 // bytes that a step reads from `raw` on
+#define STEP_READS 28 // bytes that a step in the middle reads from `raw` on
 #define IN_FLIGHT 4   // steps at once
 
 // In: groups of 3 bytes in bytes 4..15 of the lower half and in bytes 0..11 of the upper half. Out:
@@ -53,15 +52,16 @@ static inline void store(char *text, __m256i characters) {
   _mm256_storeu_si256((__m256i *)(void *)text, characters);
 }
 
-// What lies before the first byte is not ours to read.
-static inline __m256i load_first(const uint8_t *raw) {
+// What lies around the step's own bytes may not be ours to read.
+static inline __m256i load_alone(const uint8_t *raw) {
   const __m128i lower = _mm_loadu_si128((const __m128i *)(const void *)raw);
-  const __m128i upper = _mm_loadu_si128((const __m128i *)(const void *)(raw + 12));
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_slli_si128(lower, 4)), upper, 1);
+  const __m128i upper = _mm_loadu_si128((const __m128i *)(const void *)(raw + 8));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_slli_si128(lower, 4)),
+                                 _mm_srli_si128(upper, 4), 1);
 }
 
-// Later on, one load: the four bytes before `raw` have been encoded already, and gather() does not
-// look at them.
+// In the middle, one load: the four bytes before `raw` have been encoded already, the four behind
+// will be, and gather() looks at neither.
 static inline __m256i load(const uint8_t *raw) {
   return _mm256_loadu_si256((const __m256i *)(const void *)(raw - 4));
 }
@@ -85,39 +85,48 @@ static inline void advance(__m256i v[IN_FLIGHT], const uint8_t *raw, char *text)
 }
 
 // Whether there is all that so many steps read.
-static inline int reaches(size_t n_groups, size_t n_steps) {
-  return n_groups * 3 >= STEP_RAW * (n_steps - 1) + STEP_READS;
+static inline int reaches(size_t raw_bytes, size_t n_steps) {
+  return raw_bytes >= STEP_RAW * (n_steps - 1) + STEP_READS;
 }
 
-void bn_base64_avx2(const uint8_t *raw, size_t n_groups, char *text) {
-  if (!reaches(n_groups, 1)) {
-    bn_base64_scalar(raw, n_groups, text);
+void bn_base64_avx2(const uint8_t *raw, size_t raw_bytes, char *text) {
+  if (raw_bytes < STEP_RAW) {
+    bn_base64_scalar(raw, raw_bytes, text);
     return;
   }
-  store(text, to_alphabet(split(gather(load_first(raw)))));
-  raw += STEP_RAW, text += STEP_TEXT, n_groups -= STEP_GROUPS;
+  store(text, to_alphabet(split(gather(load_alone(raw)))));
+  raw += STEP_RAW, text += STEP_TEXT, raw_bytes -= STEP_RAW;
 
-  if (reaches(n_groups, IN_FLIGHT)) {
+  if (reaches(raw_bytes, IN_FLIGHT)) {
     __m256i v[IN_FLIGHT];
     for (int i = 0; i < IN_FLIGHT; i++)
       v[i] = gather(load(raw + STEP_RAW * i));
-    for (; reaches(n_groups, 3 * IN_FLIGHT); n_groups -= 2 * IN_FLIGHT * STEP_GROUPS) {
+    for (; reaches(raw_bytes, 3 * IN_FLIGHT); raw_bytes -= 2 * IN_FLIGHT * STEP_RAW) {
       advance(v, raw, text);
       advance(v, raw + IN_FLIGHT * STEP_RAW, text + IN_FLIGHT * STEP_TEXT);
       raw += 2 * IN_FLIGHT * STEP_RAW, text += 2 * IN_FLIGHT * STEP_TEXT;
     }
-    for (; reaches(n_groups, 2 * IN_FLIGHT); n_groups -= IN_FLIGHT * STEP_GROUPS) {
+    for (; reaches(raw_bytes, 2 * IN_FLIGHT); raw_bytes -= IN_FLIGHT * STEP_RAW) {
       advance(v, raw, text);
       raw += IN_FLIGHT * STEP_RAW, text += IN_FLIGHT * STEP_TEXT;
     }
     for (int i = 0; i < IN_FLIGHT; i++)
       store(text + STEP_TEXT * i, to_alphabet(split(v[i])));
     raw += IN_FLIGHT * STEP_RAW, text += IN_FLIGHT * STEP_TEXT;
-    n_groups -= IN_FLIGHT * STEP_GROUPS;
+    raw_bytes -= IN_FLIGHT * STEP_RAW;
   }
-  for (; reaches(n_groups, 1); n_groups -= STEP_GROUPS) {
+  for (; reaches(raw_bytes, 1); raw_bytes -= STEP_RAW) {
     store(text, to_alphabet(split(gather(load(raw)))));
     raw += STEP_RAW, text += STEP_TEXT;
   }
-  bn_base64_scalar(raw, n_groups, text);
+  if (raw_bytes >= STEP_RAW) {
+    store(text, to_alphabet(split(gather(load_alone(raw)))));
+    raw += STEP_RAW, text += STEP_TEXT, raw_bytes -= STEP_RAW;
+  }
+  // The groups that are left make no step: they are encoded together with some before them.
+  const size_t n_groups = raw_bytes / 3;
+  raw += 3 * n_groups, text += 4 * n_groups;
+  if (n_groups > 0)
+    store(text - STEP_TEXT, to_alphabet(split(gather(load_alone(raw - STEP_RAW)))));
+  bn_base64_scalar(raw, raw_bytes % 3, text);
 }

@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Encodes `n_groups` groups of 3 bytes into 4 characters each. Reads and writes exactly those
-// bytes, at any alignment, stores in address order, and leaves no entropy in static memory.
-typedef void bn_base64_kernel_fn(const uint8_t *raw, size_t n_groups, char *text);
+// Encodes each group of 3 bytes into 4 characters, and what is left of `raw_bytes` into one more
+// group with padding (RFC 4648 section 4). Reads exactly those bytes and writes exactly that text,
+// at any alignment, stores in address order, and leaves no entropy in static memory.
+typedef void bn_base64_kernel_fn(const uint8_t *raw, size_t raw_bytes, char *text);
 
 bn_base64_kernel_fn bn_base64_scalar;
 bn_base64_kernel_fn bn_base64_ssse3;
@@ -19,7 +20,8 @@ bn_base64_kernel_fn bn_base64_avx2;
 bn_base64_kernel_fn bn_base64_avx512vbmi;
 bn_base64_kernel_fn bn_base64_neon;
 
-// Whole groups by a kernel: the hot path's entry. NULL when this processor does not run it.
+// A kernel without the face of bn.h: the hot path's entry. NULL when this processor does not run
+// it.
 bn_base64_kernel_fn *bn_base64_kernel_function(uint32_t kernel);
 
 #endif

@@ -12,14 +12,13 @@
 
 #define STEP_RAW 48
 #define STEP_TEXT 64
-#define STEP_GROUPS 16
 
-void bn_base64_neon(const uint8_t *raw, size_t n_groups, char *text) {
+void bn_base64_neon(const uint8_t *raw, size_t raw_bytes, char *text) {
   static const uint8_t characters[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const uint8x16x4_t alphabet = vld1q_u8_x4(characters);
   const uint8x16_t six_bits = vdupq_n_u8(0x3F);
-  for (; n_groups >= STEP_GROUPS; n_groups -= STEP_GROUPS) {
+  for (; raw_bytes >= STEP_RAW; raw_bytes -= STEP_RAW) {
     // aaaaaabb bbbbcccc ccdddddd, one vector each
     const uint8x16x3_t in = vld3q_u8(raw);
     uint8x16x4_t out;
@@ -32,5 +31,5 @@ void bn_base64_neon(const uint8_t *raw, size_t n_groups, char *text) {
     vst4q_u8((uint8_t *)text, out);
     raw += STEP_RAW, text += STEP_TEXT;
   }
-  bn_base64_scalar(raw, n_groups, text);
+  bn_base64_scalar(raw, raw_bytes, text);
 }

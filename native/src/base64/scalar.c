@@ -46,14 +46,21 @@ static uint64_t to_alphabet(uint64_t values) {
          75 * at_least(values, 52) - 15 * signs;
 }
 
-void bn_base64_scalar(const uint8_t *raw, size_t n_groups, char *text) {
-  // Eight bytes are read for six, so the last group is not read this way.
-  for (; n_groups >= 3; n_groups -= 2, raw += 6, text += 8)
+static void store_group(uint64_t bits, char *text) {
+  char quad[8];
+  store_big_endian(quad, to_alphabet(spread(bits << 24)));
+  memcpy(text, quad, 4);
+}
+
+void bn_base64_scalar(const uint8_t *raw, size_t raw_bytes, char *text) {
+  // Eight bytes are read for six.
+  for (; raw_bytes >= 8; raw_bytes -= 6, raw += 6, text += 8)
     store_big_endian(text, to_alphabet(spread(load_big_endian(raw) >> 16)));
-  for (; n_groups > 0; n_groups--, raw += 3, text += 4) {
-    uint64_t bits = (uint64_t)raw[0] << 40 | (uint64_t)raw[1] << 32 | (uint64_t)raw[2] << 24;
-    char quad[8];
-    store_big_endian(quad, to_alphabet(spread(bits)));
-    memcpy(text, quad, 4);
-  }
+  for (; raw_bytes >= 3; raw_bytes -= 3, raw += 3, text += 4)
+    store_group((uint64_t)raw[0] << 16 | (uint64_t)raw[1] << 8 | raw[2], text);
+  if (raw_bytes == 0)
+    return;
+  store_group((uint64_t)raw[0] << 16 | (raw_bytes == 2 ? (uint64_t)raw[1] << 8 : 0), text);
+  text[2] = raw_bytes == 2 ? text[2] : '=';
+  text[3] = '=';
 }

@@ -11,7 +11,6 @@
 
 #define STEP_RAW 12
 #define STEP_TEXT 16
-#define STEP_GROUPS 4
 #define STEP_READS 16 // bytes that a step reads from `raw` on
 #define ABREAST 4     // steps side by side
 
@@ -53,8 +52,8 @@ static inline void store(char *text, __m128i characters) {
   _mm_storeu_si128((__m128i *)(void *)text, characters);
 }
 
-void bn_base64_ssse3(const uint8_t *raw, size_t n_groups, char *text) {
-  while (n_groups * 3 >= STEP_RAW * (ABREAST - 1) + STEP_READS) {
+void bn_base64_ssse3(const uint8_t *raw, size_t raw_bytes, char *text) {
+  while (raw_bytes >= STEP_RAW * (ABREAST - 1) + STEP_READS) {
     __m128i v[ABREAST];
     for (int i = 0; i < ABREAST; i++)
       v[i] = split(gather(load(raw + STEP_RAW * i)));
@@ -62,11 +61,11 @@ void bn_base64_ssse3(const uint8_t *raw, size_t n_groups, char *text) {
     __asm__("" : "+x"(v[0]), "+x"(v[1]), "+x"(v[2]), "+x"(v[3]));
     for (int i = 0; i < ABREAST; i++)
       store(text + STEP_TEXT * i, to_alphabet(v[i]));
-    raw += STEP_RAW * ABREAST, text += STEP_TEXT * ABREAST, n_groups -= STEP_GROUPS * ABREAST;
+    raw += STEP_RAW * ABREAST, text += STEP_TEXT * ABREAST, raw_bytes -= STEP_RAW * ABREAST;
   }
-  for (; n_groups * 3 >= STEP_READS; n_groups -= STEP_GROUPS) {
+  for (; raw_bytes >= STEP_READS; raw_bytes -= STEP_RAW) {
     store(text, to_alphabet(split(gather(load(raw)))));
     raw += STEP_RAW, text += STEP_TEXT;
   }
-  bn_base64_scalar(raw, n_groups, text);
+  bn_base64_scalar(raw, raw_bytes, text);
 }

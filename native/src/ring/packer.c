@@ -65,7 +65,7 @@ enum bn_err bn_packer_pack(struct bn_packer *packer, size_t raw_bytes, uint64_t 
     }
     const size_t space = (BN_SLOT_TEXT_BYTES - packer->text_bytes) / 4;
     const size_t n = n_groups < space ? n_groups : space;
-    packer->encode(raw, n, packer->text + packer->text_bytes);
+    packer->encode(raw, n * 3, packer->text + packer->text_bytes);
     raw += n * 3;
     n_groups -= n;
     packer->text_bytes += (uint32_t)(n * 4);

@@ -38,6 +38,12 @@ static inline void _mm512_mask_storeu_epi8(void *to, __mmask64 mask, __m512i val
       ((uint8_t *)to)[i] = value.byte[i];
 }
 
+static inline __m512i _mm512_set1_epi8(char value) {
+  __m512i out;
+  memset(&out, value, sizeof out);
+  return out;
+}
+
 static inline __m512i _mm512_set1_epi64(long long value) {
   __m512i out;
   for (unsigned i = 0; i < 8; i++)
@@ -50,6 +56,15 @@ static inline __m512i _mm512_permutexvar_epi8(__m512i index, __m512i from) { // 
   for (unsigned i = 0; i < 64; i++)
     out.byte[i] = from.byte[index.byte[i] & 63];
   return out;
+}
+
+static inline __m512i _mm512_mask_permutexvar_epi8(__m512i otherwise, __mmask64 mask, __m512i index,
+                                                   __m512i from) {
+  const __m512i permuted = _mm512_permutexvar_epi8(index, from);
+  for (unsigned i = 0; i < 64; i++)
+    if (mask >> i & 1)
+      otherwise.byte[i] = permuted.byte[i];
+  return otherwise;
 }
 
 static inline __m512i _mm512_multishift_epi64_epi8(__m512i control,
