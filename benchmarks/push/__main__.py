@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import ssl
-import statistics
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.push.far_end import COMPILER, FarEnd, far_end
+from benchmarks.report import machine, ratios, said, summary, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,15 +86,6 @@ def measure(far: FarEnd, clients: Sequence[str], text_bytes: int, rounds: int) -
 Costs = dict[str, list[float]]
 
 
-def summary(values: Sequence[float]) -> dict[str, float]:
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return {"median": median, "lower_quartile": low, "upper_quartile": high}
-
-
-def ratios(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
-    return summary([a / b for a, b in zip(over, under, strict=True)])
-
-
 def figures(costs: Costs) -> dict[str, object]:
     """Medians and spreads, with the ratios that matter."""
     compared = {}
@@ -115,27 +105,11 @@ def figures(costs: Costs) -> dict[str, object]:
 
 
 def environment() -> dict[str, object]:
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    commit = _said(["git", "rev-parse", "--short", "HEAD"])
-    if _said(["git", "status", "--porcelain", "--", "bridge", "benchmarks/push"]):
-        commit += " with changes"
-    return {
-        "cpu": next(
-            (i.split(":", 1)[1].strip() for i in cpuinfo if i.startswith("model name")), ""
-        ),
-        "cpus": sum(i.startswith("processor") for i in cpuinfo),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
+    return machine("bridge", "benchmarks/push") | {
         "openssl": ssl.OPENSSL_VERSION,
         "packages": {name: version(name) for name in PACKAGES},
-        "sink": " ".join([*COMPILER, _said([COMPILER[0], "--version"]).splitlines()[0]]),
-        "commit": commit,
-        "load_average": Path("/proc/loadavg").read_text().split()[0],
+        "sink": " ".join([*COMPILER, said([COMPILER[0], "--version"]).splitlines()[0]]),
     }
-
-
-def _said(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def table(results: dict[int, dict[str, object]]) -> str:
@@ -180,8 +154,7 @@ def main() -> None:
             "environment": environment(),
             "results": {str(size): result for size, result in results.items()},
         }
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(document, indent=1) + "\n")
+        write(options.output, document)
 
 
 if __name__ == "__main__":
