@@ -2,9 +2,9 @@
 
 A sample is what was used between two readings. The near average goes through a median of three, so
 that one odd reading moves nothing, and rises faster than it falls. The far average follows for
-minutes and takes a sample at no more than a few times what is usual. The peak is the steepest of
-late. How long a level lasts is reckoned as if a burst like that came next and then passed: hosts
-that burst are fed a little ahead of hosts that do not.
+minutes, the peak is the steepest in half an hour; both take a sample that no other bears out at no
+more than a few times what is usual. How long a level lasts is reckoned as if a burst like the peak
+came next and then passed: hosts that burst are fed a little ahead of hosts that do not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _SAMPLE_SECONDS = 1.0
 _RISE_SECONDS = 2.0
 _FALL_SECONDS = 40.0
 _FAR_SECONDS = 300.0
+_PEAK_SECONDS = 1800.0
 _HIDDEN_FACTOR = 4.0
 _PRIOR_SECONDS = 5.0
 _USUAL_FACTOR = 4.0
@@ -36,7 +37,7 @@ class DrainEstimate:
     far: float = PRIOR_BYTES_PER_SECOND
     """What it uses over minutes."""
     peak: float = PRIOR_BYTES_PER_SECOND
-    """The most that it used of late, fading over minutes."""
+    """The most that it used of late, fading over half an hour."""
     _last: float = PRIOR_BYTES_PER_SECOND
     _last_but_one: float = PRIOR_BYTES_PER_SECOND
     _known_seconds: float = 0.0
@@ -48,7 +49,7 @@ class DrainEstimate:
         """What it may turn out to be using, for all that is known."""
         if not self._known_seconds:
             return PRIOR_BYTES_PER_SECOND * _UNKNOWN_FACTOR
-        return max(self.peak, self.near)
+        return max(self.peak, self.near, self._last)
 
     @property
     def unsettled(self) -> bool:
@@ -57,7 +58,7 @@ class DrainEstimate:
 
     def until_used(self, level_bytes: float) -> float:
         """Return the average use to reckon with until this much is used up."""
-        steep = max(self.near, self.peak)
+        steep = max(self.near, self.peak, self._last)
         rate = max(steep, self.far)
         for _ in range(2):
             bursts = level_bytes / rate / _BURST_SECONDS
@@ -75,15 +76,15 @@ class DrainEstimate:
         self.skip()
         fall = _HIDDEN_FACTOR if hidden else 1.0
         self._known_seconds += span
-        self._learn_peak(sample, span)
-
         middle = sorted((sample, self._last, self._last_but_one))[1]
         self._last_but_one, self._last = self._last, sample
         slow = _RISE_SECONDS if middle > self.near else _FALL_SECONDS * fall
         self.near = self._moved(self.near, middle, span, slow)
         usual = _USUAL_FACTOR * max(self.near, self.far, PRIOR_BYTES_PER_SECOND)
+        borne_out = min(sample, max(usual, middle))
+        self._learn_peak(borne_out, span)
         slow = _FAR_SECONDS if sample > self.far else _FAR_SECONDS * fall
-        self.far = self._moved(self.far, min(sample, usual), span, slow)
+        self.far = self._moved(self.far, borne_out, span, slow)
 
     def skip(self) -> None:
         """Forget the interval under way, since what arrived in it is not known."""
@@ -96,5 +97,8 @@ class DrainEstimate:
         return max(FLOOR_BYTES_PER_SECOND, average + weight * (value - average))
 
     def _learn_peak(self, sample: float, span: float) -> None:
-        calm = max(self.near, self.far)
-        self.peak = max(sample, calm + (self.peak - calm) * math.exp(-span / _FAR_SECONDS))
+        if self._known_seconds == span:
+            self.peak = sample
+            return
+        calm = min(self.peak, max(self.near, self.far))
+        self.peak = max(sample, calm + (self.peak - calm) * math.exp(-span / _PEAK_SECONDS))

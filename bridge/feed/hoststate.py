@@ -92,6 +92,8 @@ class Host:
     setbacks: int = 0
     shortfalls: int = 0
     shared_until: float = -math.inf
+    undoubted_bytes: int = 0
+    """What it held before the last interval; if that looked steep, a rise up to here undoes it."""
     low: bool = False
     """Counted in its group among those who wait below their watermark, or were never read."""
     counted_bytes_per_second: float = 0.0
@@ -180,9 +182,11 @@ class Host:
             self.drain.skip()
             return
         if used < -tolerance:
-            self.shared_until = now + _SHARED_SECONDS
+            if not self.drain.unsettled or after.available_bytes > self.undoubted_bytes + sent:
+                self.shared_until = now + _SHARED_SECONDS
             self.drain.skip()
             return
+        self.undoubted_bytes = before.available_bytes + sent
         plausible = (4.0 * self.drain.peak + 4096.0) * (seconds + 1.0)
         if plausible + tolerance < used <= sent + plausible and used * 2 > sent:
             self.shortfalls += 1

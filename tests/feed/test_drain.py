@@ -42,10 +42,23 @@ def test_one_odd_reading_moves_little(odd):
 
 def test_one_steep_reading_makes_it_wary_until_the_next():
     drain = after(*[800.0] * 10, 50_000.0)
-    assert drain.peak >= 50_000.0
+    assert drain.possible >= 50_000.0
     assert drain.unsettled
     drain.add(800.0 * 2, 2.0)
     assert not drain.unsettled
+    assert drain.possible < 5000.0
+
+
+def test_an_odd_reading_hardly_shortens_what_a_level_is_thought_to_last():
+    calm = after(*[800.0] * 20)
+    shaken = after(*[800.0] * 20, 25_000.0, 0.0, *[800.0] * 3)
+    assert shaken.until_used(300_000.0) < 1.5 * calm.until_used(300_000.0)
+
+
+def test_a_burst_that_was_borne_out_is_remembered_when_the_level_is_low():
+    drain = after(*[500.0] * 10, 5000.0, 5000.0, *[500.0] * 45)
+    assert drain.until_used(10_000.0) > 2000.0
+    assert drain.until_used(500_000.0) < 900.0
 
 
 def test_two_steep_readings_are_believed():

@@ -103,7 +103,26 @@ def test_a_burst_between_two_looks_is_drain_and_not_sharing():
     h = host(500 * KIB)
     visit(h, 20.0, 0, 100 * KIB)
     assert not h.shared_at(20.0)
-    assert h.drain.peak >= 20 * KIB
+    assert h.drain.possible >= 20 * KIB
+
+
+@pytest.mark.parametrize("sent", [0, 30 * KIB])
+def test_one_odd_reading_is_not_taken_for_somebody_else_who_feeds(sent):
+    h = host(400 * KIB)
+    for turn in range(1, 4):
+        visit(h, 20.0 * turn, 0, (400 - 20 * turn) * KIB)
+    visit(h, 80.0, 0, 0)
+    assert h.look_at <= 85.0
+    visit(h, 82.0, sent, 318 * KIB + sent)
+    assert not h.shared_at(82.0)
+    assert h.drain.near == pytest.approx(1024, rel=0.01)
+
+
+def test_a_steep_fall_and_a_rise_over_where_it_came_from_is_somebody_else_who_feeds():
+    h = host(400 * KIB)
+    visit(h, 20.0, 0, 100 * KIB)
+    visit(h, 22.0, 0, 420 * KIB)
+    assert h.shared_at(22.0)
 
 
 def test_a_host_that_takes_nothing_is_held_back_longer_and_longer():
