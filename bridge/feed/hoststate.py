@@ -27,7 +27,8 @@ _TIMEOUTS_OF_TRUST = 3.0
 _SHORTFALLS_BEFORE_HOLD = 2
 _HOLD_SECONDS = 5.0
 _HOLD_SECONDS_MOST = 60.0
-_READINGS_TO_SPREAD = 3
+_READINGS_TO_KNOW = 3
+_STEEP_FACTOR = 2.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -111,6 +112,14 @@ class Host:
         if self.reading is None:
             return DEFAULT_TIMEOUT_SECONDS
         return self.reading.inactive_source_timeout_seconds
+
+    @property
+    def steep(self) -> bool:
+        """Say whether it uses much more than the others of its group do on average."""
+        if self.readings <= _READINGS_TO_KNOW:
+            return False
+        group = self.group
+        return self.drain.far * len(group.members) > _STEEP_FACTOR * group.bytes_per_second
 
     @property
     def look_deadline(self) -> float:
@@ -211,16 +220,20 @@ class Host:
         level, capacity = reading.available_bytes, reading.capacity_bytes
         near, possible = self.drain.near, self.drain.possible
         refill, watermark = policy.refill_below * capacity, reading.low_watermark_bytes
+        least_room = GROUP_BYTES
+        if self.steep:
+            refill = policy.steep_refill_below * capacity
+            least_room = policy.least_worth_bytes(capacity)
         self.dry_at = now + level / self.drain.until_used(level)
         hold = self._hold_seconds()
         self.refill_at = now + max(hold, (level - refill) / near)
         self.top_up_at = now + max(hold, (level - policy.top_up_below * capacity) / near)
         third, floor = self.timeout_seconds / 3.0, policy.min_look_seconds
         lead = max((level - watermark) / (2.0 * possible), level / (8.0 * possible))
-        if level > refill and not self.room_at(now):
+        if level > refill and self.room_at(now) < least_room:
             lead = min(lead, (level - refill) / possible)
         if level <= watermark and not self.drain.unsettled:
-            floor = max(floor, third / 4.0)
+            floor = max(floor, min(third / 4.0, self.group.low / policy.low_looks_per_second))
         self.look_at = now + min(max(lead, floor), third * self._spread())
         self.look_by = min(self.look_deadline + 2.0 * third, self.dry_at)
 
@@ -232,5 +245,5 @@ class Host:
 
     def _spread(self) -> float:
         """Return a share of the longest interval that keeps looks from coming all at once."""
-        least = 0.75 if self.readings > _READINGS_TO_SPREAD else 0.25
+        least = 0.75 if self.readings > _READINGS_TO_KNOW else 0.25
         return least + (0.95 - least) * ((self.serial + self.readings) * _GOLDEN % 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 GROUP_BYTES = 3
 """Requests are whole Base64 groups; room below one group counts as full."""
 
+_STEEP_MARGIN = 0.06
 _TOP_UP_MARGIN = 0.09
 
 
@@ -22,6 +23,9 @@ class Policy:
     """The least that is worth a request while the host has room for more."""
     min_look_seconds: float = 1.0
     """No host is looked at more often than this only because its level moves."""
+    low_looks_per_second: float = 150.0
+    """What looks at hosts below their watermark may add up to in a group, beyond a look each in a
+    twelfth of its timeout."""
     imminent_seconds: float = 10.0
     """A host that runs dry within this time is fed before any look that can wait."""
 
@@ -30,13 +34,24 @@ class Policy:
             raise ValueError("refill_below must be over 0 and at most 1")
         if self.max_add_bytes < GROUP_BYTES or self.min_feed_bytes < GROUP_BYTES:
             raise ValueError("max_add_bytes and min_feed_bytes must be at least 3")
-        if self.min_look_seconds <= 0.0 or self.imminent_seconds < 0.0:
-            raise ValueError("min_look_seconds must be over 0, imminent_seconds at least 0")
+        if self.min_look_seconds <= 0.0 or self.low_looks_per_second <= 0.0:
+            raise ValueError("min_look_seconds and low_looks_per_second must be over 0")
+        if self.imminent_seconds < 0.0:
+            raise ValueError("imminent_seconds must be at least 0")
+
+    @property
+    def steep_refill_below(self) -> float:
+        """As refill_below, for hosts that use much more than most and would be dry first."""
+        return min(1.0, self.refill_below + _STEEP_MARGIN)
 
     @property
     def top_up_below(self) -> float:
         """Under this level bytes are brought when a look is due anyway or the HSM would rest."""
         return min(1.0, self.refill_below + _TOP_UP_MARGIN)
+
+    def least_worth_bytes(self, capacity_bytes: int) -> int:
+        """Return the room from which on a request to a host of this capacity is worth its while."""
+        return max(GROUP_BYTES, min(self.min_feed_bytes, capacity_bytes // 16))
 
 
 @dataclass(frozen=True, slots=True)

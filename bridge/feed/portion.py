@@ -63,10 +63,10 @@ class Portion:
 
     def worth_feeding(self, host: Host, now: float) -> bool:
         """Say whether the host is known to have room for which a request is worth its while."""
-        if host.reading is None:
+        reading = host.reading
+        if reading is None:
             return False
-        least = min(self._policy.min_feed_bytes, host.reading.capacity_bytes // 16)
-        return host.room_at(now) >= max(GROUP_BYTES, least)
+        return host.room_at(now) >= self._policy.least_worth_bytes(reading.capacity_bytes)
 
     def size(self, host: Host) -> Size:
         """Size this host's visit; never over its room nor over its group's limit."""

@@ -196,6 +196,33 @@ def test_who_lasts_as_long_as_the_bytes_do_gets_none_of_the_last_ones():
     assert feed(planner, 45.2, Stock(1500 * KIB, 2048 * KIB, 1e6)).key == key("light")
 
 
+def test_a_host_that_uses_much_more_than_most_is_refilled_sooner():
+    planner = fleet({"steep": 490 * KIB} | {f"h{i}": 490 * KIB for i in range(9)})
+    for now in (5.0, 10.0, 15.0, 20.0):
+        for name in ("steep", *(f"h{i}" for i in range(9))):
+            level = 490 - now if name == "steep" else 490 - 0.1 * now
+            planner.begun(key(name), 0, now)
+            planner.observed(key(name), reading(int(level * KIB)), now)
+    assert feed(planner, 20.0).key == key("steep")
+    assert idle(fleet({"alone": 470 * KIB}), 0.0) > 1.0
+
+
+@pytest.mark.parametrize(("hosts", "seconds"), [(30, 1.0), (300, 2.0), (3000, 5.0)])
+def test_low_hosts_are_looked_at_as_often_as_their_number_allows(hosts, seconds):
+    planner = fleet({f"h{i}": 4 * KIB for i in range(hosts)})
+    for now in (2.0, 4.0):
+        for i in range(hosts):
+            planner.begun(key(f"h{i}"), 0, now)
+            planner.observed(key(f"h{i}"), reading(4 * KIB), now)
+    looks = 0
+    while isinstance(planner.decide(4.0 + seconds + 1e-3, NOTHING, OPEN), Look):
+        decision = planner.decide(4.0 + seconds + 1e-3, NOTHING, OPEN)
+        planner.begun(decision.key, 0, 4.0)
+        looks += 1
+    assert looks == hosts
+    assert idle(fleet({"a": 4 * KIB}), 0.5, NOTHING) >= 1.0
+
+
 def test_a_look_that_is_due_brings_no_scarce_bytes_out_of_turn():
     planner = fleet({"needy": 90 * KIB, "well": 300 * KIB})
     planner.begun(key("needy"), 0, 17.0)
@@ -379,6 +406,7 @@ def test_it_says_how_late_looks_are():
         {"max_add_bytes": 2},
         {"min_feed_bytes": 0},
         {"min_look_seconds": 0.0},
+        {"low_looks_per_second": 0.0},
         {"imminent_seconds": -1.0},
     ],
 )

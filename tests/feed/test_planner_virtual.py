@@ -70,6 +70,19 @@ def test_with_half_the_supply_the_first_runs_dry_close_to_the_bound(drains):
     assert 0.95 * bound < fleet.first("first_dry") <= bound
 
 
+def test_a_watermark_in_bits_that_passes_for_bytes_hardly_matters():
+    """Ten percent in bits are 80 percent in bytes."""
+    drains = heavy_tailed(100)
+    crowd, hsm = hosts(drains), supply(sum(drains) / 2, ring=512 * KIB)
+    for host in crowd:
+        host.watermark = FULL // 10 * 8
+    bound = clairvoyant_seconds(crowd, hsm)
+    fleet = VirtualFleet(Planner(), crowd, hsm)
+    fleet.run(bound * 1.01, stop=lambda: fleet.first("first_dry") < math.inf)
+    all_promises_kept(fleet)
+    assert 0.95 * bound < fleet.first("first_dry") <= bound
+
+
 def test_an_hsm_just_fast_enough_keeps_everybody_above_the_watermark():
     drains = heavy_tailed(100)
     crowd, hsm = hosts(drains), supply(sum(drains) * 1.02)
@@ -131,12 +144,12 @@ def test_a_boot_storm_is_followed():
     assert min(host.level for host in crowd) > 0.8 * FULL
 
 
-def bursts(seed: int) -> Segments:
+def bursts(seed: int, steep: float = 8 * 1024.0) -> Segments:
     def segments() -> Iterator[tuple[float, float]]:
         dice = random.Random(seed)
         while True:
             yield dice.expovariate(1 / 120), 512.0
-            yield dice.expovariate(1 / 15), 8 * 1024.0
+            yield dice.expovariate(1 / 15), steep
 
     return segments
 
@@ -147,6 +160,17 @@ def test_bursts_are_seen_in_time():
     fleet.run(600.0)
     all_promises_kept(fleet)
     assert fleet.first("first_low") == math.inf
+
+
+def test_with_half_the_supply_a_burst_does_not_find_a_host_unprepared():
+    """Who knows all bursts beforehand can leave every host empty at the end; nobody else can."""
+    crowd = hosts([bursts(seed, 5 * 1024.0) for seed in range(100)])
+    hsm = supply(50.0 * KIB, ring=512 * KIB)
+    bound = clairvoyant_seconds(crowd, hsm)
+    fleet = VirtualFleet(Planner(), crowd, hsm)
+    fleet.run(bound * 1.01, stop=lambda: fleet.first("first_dry") < math.inf)
+    all_promises_kept(fleet)
+    assert 0.94 * bound < fleet.first("first_dry") <= bound
 
 
 class TakesNothing(VirtualHost):
