@@ -74,11 +74,14 @@ class Portion:
         room = min(host.room_at(now), host.group.max_add_bytes)
         if reading is None or room < GROUP_BYTES:
             return Size(0)
-        if host.dry_at > self._scarcity.lasts_until and not self._stock.nearly_full:
-            return Size(0)
         least = min(room, self._policy.min_feed_bytes)
         to_dry = max(0.0, host.dry_at - now)
         wanted = float(room)
+        if not self._stock.nearly_full:
+            lacks = self._scarcity.lacks_seconds(host, now)
+            if lacks <= 0.0:
+                return Size(0)
+            wanted = min(wanted, lacks * host.drain.far)
         if not self._plenty:
             lift = self._scarcity.lifts_until - now - to_dry
             if lift <= 0.0:

@@ -14,6 +14,7 @@ from bridge.feed.water import common_seconds_to_dry
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from bridge.feed.hoststate import Host
     from bridge.feed.policy import Policy, Stock
     from bridge.feed.turns import Group
 
@@ -42,6 +43,18 @@ class Scarcity:
     def plenty(self) -> bool:
         """Say whether everybody who wants bytes can be refilled with those at hand."""
         return self.lifts_until == math.inf
+
+    def lacks_seconds(self, host: Host, now: float) -> float:
+        """Return for how much longer a host has to last to last as long as the bytes do.
+
+        Bytes beyond that are taken from those who run dry before it. Who comes near it counts as
+        being there, because neither moment is known better than that; below its watermark it does
+        not, so that no bytes are kept while somebody is low.
+        """
+        lacks = self.lasts_until - host.dry_at
+        if 0.0 < lacks <= (self.lasts_until - now) * _SHARE_OF_TIME_TO_DRY < math.inf:
+            return lacks if host.may_be_low else 0.0
+        return lacks
 
     def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
         """Find out anew what is older than it may be."""

@@ -196,6 +196,20 @@ def test_who_lasts_as_long_as_the_bytes_do_gets_none_of_the_last_ones():
     assert feed(planner, 45.2, Stock(1500 * KIB, 2048 * KIB, 1e6)).key == key("light")
 
 
+def test_nobody_is_lifted_beyond_where_the_bytes_end():
+    planner = fleet({"first": 250 * KIB} | {f"h{i}": 300 * KIB for i in range(9)})
+    decision = feed(planner, 0.0, Stock(100 * KIB, 2048 * KIB, 0.0))
+    assert decision.key == key("first")
+    assert decision.n_bytes == pytest.approx((50 + 5) * KIB, rel=0.01)
+
+
+def test_bytes_are_kept_while_all_last_nearly_as_long_as_they_do():
+    planner = fleet({f"h{i}": 300 * KIB for i in range(10)})
+    assert idle(planner, 0.0, Stock(100 * KIB, 2048 * KIB, 0.0)) > 1.0
+    low = fleet({f"h{i}": 100 * KIB for i in range(10)})
+    assert feed(low, 0.0, Stock(30 * KIB, 2048 * KIB, 0.0)).n_bytes == 3 * KIB
+
+
 def test_a_host_that_uses_much_more_than_most_is_refilled_sooner():
     planner = fleet({"steep": 490 * KIB} | {f"h{i}": 490 * KIB for i in range(9)})
     for now in (5.0, 10.0, 15.0, 20.0):

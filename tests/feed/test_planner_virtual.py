@@ -70,6 +70,17 @@ def test_with_half_the_supply_the_first_runs_dry_close_to_the_bound(drains):
     assert 0.95 * bound < fleet.first("first_dry") <= bound
 
 
+def test_when_the_hsm_is_away_the_first_runs_dry_close_to_the_bound():
+    """Nobody can have more than full hosts and a full ring when the outage begins."""
+    drains = heavy_tailed(100)
+    crowd, hsm = hosts(drains), VirtualSupply([(0.0, 2 * sum(drains)), (60.0, 0.0)])
+    left = clairvoyant_seconds(crowd, VirtualSupply([(0.0, 0.0)]))
+    fleet = VirtualFleet(Planner(), crowd, hsm)
+    fleet.run(60.0 + 1.01 * left, stop=lambda: fleet.first("first_dry") < math.inf)
+    all_promises_kept(fleet)
+    assert 0.95 * left < fleet.first("first_dry") - 60.0 <= left
+
+
 def test_a_watermark_in_bits_that_passes_for_bytes_hardly_matters():
     """Ten percent in bits are 80 percent in bytes."""
     drains = heavy_tailed(100)
@@ -255,7 +266,7 @@ def test_it_says_so_when_round_trips_cannot_keep_up():
 
 def microseconds_per_visit(n: int, visits: int) -> float:
     """Time the planner over a fleet in which everybody waits for bytes."""
-    planner, stock = Planner(), Stock(100 * KIB, 2048 * KIB, 1e4)
+    planner, stock = Planner(), Stock(1600 * KIB, 2048 * KIB, 1e4)
     for i in range(n):
         planner.add_host(("vc", f"h{i}"), 0.0)
         planner.begun(("vc", f"h{i}"), 0, 0.0)
