@@ -144,11 +144,13 @@ class Host:
 
     def need_at(self, now: float, refill_below: float) -> Need:
         """Return what it takes to refill it, for water-filling."""
-        reading, rate = self.reading, self.drain.far
+        reading, drain = self.reading, self.drain
+        rate = drain.far
         if reading is None:
             return 0.0, 0.0, rate
         to_dry = self.dry_at - now if self.dry_at > now else 0.0
-        missing = refill_below * reading.capacity_bytes - self.level_at(now)
+        level = reading.available_bytes - drain.near * (now - self.read_at)
+        missing = refill_below * reading.capacity_bytes - max(0.0, level)
         return to_dry, to_dry + missing / rate, rate
 
     def shared_at(self, now: float) -> bool:

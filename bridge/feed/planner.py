@@ -91,28 +91,27 @@ class Planner:
 
         The same answer comes again until the visit is reported as begun.
         """
-        stock = stock.with_in_flight(self._in_flight_bytes)
-        for group in self._groups.values():
-            self._wake(group, now)
-        free = [self._groups[name] for name in open_groups if name in self._groups]
-        for group in free:
-            group.open_at = now
-        self._portion.look(now, stock, self._groups.values())
-        needy = _first(group.refills for group in free)
-        look = _first(group.looks for group in free)
-        enough_at = math.inf
+        free, until = [], math.inf
+        for name, group in self._groups.items():
+            wake = self._wake(group, now)
+            if name in open_groups:
+                group.open_at = now
+                free.append(group)
+                until = min(until, wake)
+        self._portion.look(now, stock, self._in_flight_bytes, self._groups.values())
+        needy = _first([group.refills for group in free])
+        look = _first([group.looks for group in free])
         if needy is not None and (look is None or self._before(needy, look, now)):
             size = self._portion.size(needy)
             if size.n_bytes:
                 return _bring(needy, size.n_bytes, now)
-            enough_at = size.enough_at
+            until = min(until, size.enough_at)
         if look is not None:
             return self._look(look, needy, now)
         if needy is None and self._portion.wants_small_rooms:
-            spare = _first(group.top_ups for group in free)
+            spare = _first([group.top_ups for group in free])
             if spare is not None and (size := self._portion.size(spare)).n_bytes:
                 return _bring(spare, size.n_bytes, now)
-        until = min([enough_at, *(head[0] for group in free if (head := group.wakes.head()))])
         return Idle(until if until < math.inf else None)
 
     def begun(self, key: HostKey, n_bytes: int, now: float) -> None:  # noqa: ARG002
@@ -211,16 +210,21 @@ class Planner:
                 return _bring(host, size.n_bytes, now)
         return Look(host.key)
 
-    def _wake(self, group: Group, now: float) -> None:
-        while (head := group.wakes.head()) is not None and head[0] <= now:
-            group.wakes.drop(head[1])
-            self._sort(head[1], now)
+    def _wake(self, group: Group, now: float) -> float:
+        """Sort those anew whose moment has come, and return the next such moment."""
+        while (head := group.wakes.head()) is not None:
+            moment, host = head
+            if moment > now:
+                return moment
+            group.wakes.drop(host)
+            self._sort(host, now)
+        return math.inf
 
     def _sort(self, host: Host, now: float) -> None:
         """Put a host that is not being visited into the queues where it belongs now."""
         if host.visit_bytes is not None:
             return
-        group, later = host.group, [host.look_at]
+        group, wake = host.group, math.inf
         if now < host.not_before:
             _unsort(host)
             group.wakes.put(host, host.not_before)
@@ -228,17 +232,20 @@ class Planner:
         if host.may_be_low is not host.low:
             host.low = not host.low
             group.low += 1 if host.low else -1
+        if host.look_at <= now:
+            group.looks.keep(host, host.look_by)
+        else:
+            wake = host.look_at
         if self._portion.worth_feeding(host, now):
-            later += [host.refill_at, host.top_up_at]
             if host.refill_at <= now:
                 group.top_ups.drop(host)
                 group.refills.keep(host, host.dry_at)
             elif host.top_up_at <= now:
                 group.top_ups.keep(host, host.dry_at)
-        if host.look_at <= now:
-            group.looks.keep(host, host.look_by)
-        wake = min((moment for moment in later if moment > now), default=None)
-        if wake is not None:
+                wake = min(wake, host.refill_at)
+            else:
+                wake = min(wake, host.top_up_at)
+        if wake < math.inf:
             group.wakes.put(host, wake)
 
 
@@ -265,8 +272,9 @@ def _count_drain(host: Host, bytes_per_second: float) -> None:
 
 def _unsort(host: Host) -> None:
     """Take a host out of every queue."""
-    for queue in host.group.queues:
-        queue.drop(host)
+    for stamp, queue in zip(host.stamps, host.group.queues, strict=True):
+        if stamp:
+            queue.drop(host)
     if host.low:
         host.low = False
         host.group.low -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 GROUP_BYTES = 3
 """Requests are whole Base64 groups; room below one group counts as full."""
@@ -54,8 +55,7 @@ class Policy:
         return max(GROUP_BYTES, min(self.min_feed_bytes, capacity_bytes // 16))
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(NamedTuple):
     """The bytes that can be sent now, and what comes after them."""
 
     available_bytes: int
@@ -65,17 +65,12 @@ class Stock:
     rate_bytes_per_second: float = 0.0
     """What the HSM adds while there is space; 0 when it adds nothing or nobody knows."""
 
-    in_flight_bytes: int = 0
-    """What requests under way still hold of the rings; the planner counts it itself."""
+    def nearly_full(self, in_flight_bytes: int) -> bool:
+        """Say whether the HSM is about to stand still for want of space.
 
-    def with_in_flight(self, n_bytes: int) -> Stock:
-        """Return it with this much of the rings held by requests."""
-        return Stock(self.available_bytes, self.capacity_bytes, self.rate_bytes_per_second, n_bytes)
-
-    @property
-    def nearly_full(self) -> bool:
-        """True when the HSM is about to stand still for want of space."""
-        capacity = self.capacity_bytes - self.in_flight_bytes
+        Requests under way still hold in_flight_bytes of the rings.
+        """
+        capacity = self.capacity_bytes - in_flight_bytes
         return (
             self.available_bytes > 0
             and self.rate_bytes_per_second > 0.0

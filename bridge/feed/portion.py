@@ -37,29 +37,42 @@ class Portion:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._scarcity = Scarcity(policy)
+        self._last_scarcity = Scarcity(policy)
+        self._looked = True
         self._stock = Stock(0, 0)
+        self._nearly_full = False
         self._groups: Collection[Group] = ()
         self._now = 0.0
 
-    def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
+    def look(
+        self, now: float, stock: Stock, in_flight_bytes: int, groups: Collection[Group]
+    ) -> None:
         """Take in the moment that the next answers are for."""
         self._now, self._stock, self._groups = now, stock, groups
-        self._scarcity.look(now, stock, groups)
+        self._nearly_full = stock.nearly_full(in_flight_bytes)
+        self._looked = False
 
     @property
     def wants_small_rooms(self) -> bool:
         """Say whether bytes should go also to those who hardly want any."""
-        return self._stock.nearly_full and self._scarcity.falls_short
+        return self._nearly_full and self._scarcity.falls_short
 
     @property
     def spares_out_of_turn(self) -> bool:
         """Say whether a host may get bytes before those who need them more."""
-        return self._plenty and not self._scarcity.falls_short
+        return not self._scarcity.falls_short and self._plenty
 
     @property
     def _plenty(self) -> bool:
-        return self._stock.nearly_full or self._scarcity.plenty
+        return self._nearly_full or self._scarcity.plenty
+
+    @property
+    def _scarcity(self) -> Scarcity:
+        """What the stock means now; nothing is found out while nobody asks."""
+        if not self._looked:
+            self._last_scarcity.look(self._now, self._stock, self._groups)
+            self._looked = True
+        return self._last_scarcity
 
     def worth_feeding(self, host: Host, now: float) -> bool:
         """Say whether the host is known to have room for which a request is worth its while."""
@@ -77,7 +90,7 @@ class Portion:
         least = min(room, self._policy.min_feed_bytes)
         to_dry = max(0.0, host.dry_at - now)
         wanted = float(room)
-        if not self._stock.nearly_full:
+        if not self._nearly_full:
             lacks = self._scarcity.lacks_seconds(host, now)
             if lacks <= 0.0:
                 return Size(0)
@@ -105,10 +118,13 @@ class Portion:
         n_bytes -= n_bytes % GROUP_BYTES
         if there < min(enough, least):
             patience = max(_SCRAPS_SECONDS, to_dry)
-        ready = there >= enough or wait > patience or (stock.nearly_full and there >= least)
+        ready = there >= enough or wait > patience or (self._nearly_full and there >= least)
         if ready and n_bytes >= GROUP_BYTES:
             return Size(n_bytes)
         return Size(0, now + max(0.0, wait))
 
     def _others_are_low(self, host: Host) -> bool:
-        return sum(group.low for group in self._groups) > host.low
+        low = 0
+        for group in self._groups:
+            low += group.low
+        return low > host.low

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _RATE_MARGIN = 1.1
 _SHARE_OF_TIME_TO_DRY = 1.0 / 16.0
 _INFLOW_SECONDS = (1.0, 60.0)
-_LASTS_SECONDS = 0.5
-_LASTS_SECONDS_PER_HOST = 3e-4
+_LASTS_SECONDS = (0.5, 5.0)
+_LASTS_SECONDS_PER_HOST = 6e-4
 
 
 class Scarcity:
@@ -30,7 +30,7 @@ class Scarcity:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._found_at = -math.inf
+        self._find_at = -math.inf
         self._found_for = 0
         self.falls_short = False
         """The HSM adds less than the hosts use, so that each byte counts in the end."""
@@ -58,35 +58,43 @@ class Scarcity:
 
     def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
         """Find out anew what is older than it may be."""
-        live = [group for group in groups if group.lives_at(now)]
-        used = sum(group.bytes_per_second for group in live)
-        fell_short = self.falls_short
-        self.falls_short = stock.rate_bytes_per_second < _RATE_MARGIN * used
-        waiting = sum(len(group.refills) for group in live)
-        hosts = sum(len(group.members) for group in live) if self.falls_short else waiting
-        lasts = max(_LASTS_SECONDS, hosts * _LASTS_SECONDS_PER_HOST)
+        waiting, used = 0, 0.0
+        for group in groups:
+            if group.lives_at(now):
+                waiting += len(group.refills)
+                used += group.bytes_per_second
+        falls_short = stock.rate_bytes_per_second < _RATE_MARGIN * used
         if (
-            now - self._found_at < lasts
+            now < self._find_at
             and waiting <= 2 * self._found_for + 16
-            and fell_short is self.falls_short
+            and falls_short is self.falls_short
         ):
             return
-        self._found_at, self._found_for = now, waiting
-        self._find_lift(now, stock, live)
-        self.lasts_until = self._found_end(now, stock, live) if self.falls_short else math.inf
+        live = [group for group in groups if group.lives_at(now)]
+        self.falls_short, self._found_for = falls_short, waiting
+        first = self._find_lift(now, stock, live)
+        self.lasts_until = self._found_end(now, stock, live) if falls_short else math.inf
+        hosts = sum(len(group.members) for group in live) if falls_short else waiting
+        shortest, longest = _LASTS_SECONDS
+        lasts = min(longest, max(shortest, first * _SHARE_OF_TIME_TO_DRY / 4.0))
+        self._find_at = now + max(lasts, hosts * _LASTS_SECONDS_PER_HOST)
 
-    def _find_lift(self, now: float, stock: Stock, live: Collection[Group]) -> None:
+    def _find_lift(self, now: float, stock: Stock, live: Collection[Group]) -> float:
+        """Find lifts_until; returns in how many seconds the first one runs dry."""
         refill_below = self._policy.refill_below
-        needs = [host.need_at(now, refill_below) for group in live for host in group.refills]
-        first = min((to_dry for to_dry, _, _ in needs), default=math.inf)
+        needs = [
+            host.need_at(now, refill_below) for group in live for host in group.refills.hosts()
+        ]
+        first = min(needs)[0] if needs else math.inf
         shortest, longest = _INFLOW_SECONDS
         inflow_seconds = min(longest, max(shortest, first * _SHARE_OF_TIME_TO_DRY))
         budget = stock.available_bytes + stock.rate_bytes_per_second * inflow_seconds
         self.lifts_until = now + common_seconds_to_dry(needs, budget)
+        return first
 
     def _found_end(self, now: float, stock: Stock, live: Collection[Group]) -> float:
         needs = [
-            (max(0.0, host.dry_at - now), math.inf, host.drain.far)
+            (host.dry_at - now if host.dry_at > now else 0.0, math.inf, host.drain.far)
             for group in live
             for host in group.members
             if host.counted_bytes_per_second

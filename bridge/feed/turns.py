@@ -8,8 +8,6 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bridge.feed.hoststate import Host
 
 _LIVE_SECONDS = 5.0
@@ -42,9 +40,10 @@ class Queue:
     def __len__(self) -> int:
         return self._live
 
-    def __iter__(self) -> Iterator[Host]:
-        """Give the waiting hosts in no particular order."""
-        return (host for _, stamp, host in self._entries if host.stamps[self._turn] == stamp)
+    def hosts(self) -> list[Host]:
+        """Return the waiting hosts in no particular order."""
+        turn = self._turn
+        return [host for _, stamp, host in self._entries if host.stamps[turn] == stamp]
 
     def put(self, host: Host, moment: float) -> None:
         """Let the host wait under this moment, instead of any earlier one."""
@@ -93,6 +92,7 @@ class Group:
         "max_add_bytes",
         "members",
         "open_at",
+        "queues",
         "refills",
         "top_ups",
         "wakes",
@@ -108,12 +108,9 @@ class Group:
         self.refills = Queue(Turn.REFILL)
         self.top_ups = Queue(Turn.TOP_UP)
         self.looks = Queue(Turn.LOOK)
+        self.queues = (self.wakes, self.refills, self.top_ups, self.looks)
+        """All of them, in the order of their turns."""
 
     def lives_at(self, now: float) -> bool:
         """Say whether it took visits lately, so that its hosts count in what is shared out."""
         return now - self.open_at < _LIVE_SECONDS
-
-    @property
-    def queues(self) -> tuple[Queue, ...]:
-        """All of them."""
-        return self.wakes, self.refills, self.top_ups, self.looks

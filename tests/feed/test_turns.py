@@ -18,7 +18,7 @@ def test_the_earliest_moment_is_first_and_a_later_word_counts():
     queue.put(a, 9.0)
     assert (queue.head(), len(queue)) == ((7.0, b), 2)
     queue.drop(b)
-    assert (queue.head(), len(queue), list(queue)) == ((9.0, a), 1, [a])
+    assert (queue.head(), len(queue), queue.hosts()) == ((9.0, a), 1, [a])
     queue.drop(a)
     queue.drop(a)
     assert (queue.head(), len(queue)) == (None, 0)
