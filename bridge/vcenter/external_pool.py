@@ -76,6 +76,29 @@ def levels_from(value: object) -> Levels:
     """Read the levels that Info and AddResult have in common; raises MalformedError."""
     if not isinstance(value, dict):
         raise MalformedError("it is not an object")
+    return _usual_levels(value) or _unusual_levels(value)
+
+
+def _usual_levels(value: dict[str, object]) -> Levels | None:
+    """Read what nearly every reply is: all there, and in order."""
+    capacity = value.get("capacity")
+    available = value.get("currently_available")
+    watermark = value.get("low_watermark")
+    timeout = value.get("inactive_source_timeout")
+    if (
+        type(capacity) is int  # and not bool, which is an int
+        and type(available) is int
+        and type(watermark) is int
+        and type(timeout) is int
+        and 0 <= available <= capacity <= POOL_BYTES_MAX
+        and 0 <= watermark <= capacity
+        and 0 <= timeout <= TIMEOUT_SECONDS_MAX
+    ):
+        return Levels(capacity, available, watermark, timeout)
+    return None
+
+
+def _unusual_levels(value: dict[str, object]) -> Levels:
     capacity = _number(value, "capacity", POOL_BYTES_MAX)
     available = _number(value, "currently_available", POOL_BYTES_MAX)
     if capacity is None or available is None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from pydantic_core import from_json
+
 from bridge.config import one_line
 
 RETRY_AFTER_SECONDS_MAX = 3600.0
 TEXT_CHARACTERS_MAX = 200
-
-_JSON: json.JSONDecoder = json.JSONDecoder()
-_JSON_BLANK = " \t\r\n"
 
 
 class MalformedError(Exception):
@@ -33,13 +32,10 @@ class Reply:
     def json(self) -> object:
         """Decode the payload; raises MalformedError."""
         try:
-            text = self.payload.decode().strip(_JSON_BLANK)
-            value, end = _JSON.raw_decode(text)
-        except (ValueError, RecursionError):
+            # of strings only keys may be cached: a value may be a session id
+            return from_json(self.payload, allow_inf_nan=False, cache_strings="keys")
+        except ValueError:
             raise MalformedError("it is not JSON") from None
-        if end != len(text):
-            raise MalformedError("it is not JSON")
-        return value
 
     @property
     def retry_after_seconds(self) -> float | None:
