@@ -94,27 +94,22 @@ class EntropyBody:
             if pieces and left < pieces[0].nbytes:
                 return
 
-    def is_out(self) -> bool:
+    def is_out(self, *, succeeded: bool = False) -> bool:
         """Whether the other end's kernel has acknowledged all that was handed to the transport.
 
-        The acknowledgement comes with the reply or before it, unless the reply came early.
+        The acknowledgement comes with the reply or before it, unless the reply came early. Who
+        says that the request has `succeeded` has read it: then the transport's word is enough.
         """
         if not self._out:
-            self._out = self._look_whether_out()
+            transport = self._transport
+            self._out = (
+                self.finished
+                and transport is not None
+                and not transport.is_closing()
+                and not transport.get_write_buffer_size()
+                and (succeeded or _is_acknowledged(transport))
+            )
         return self._out
-
-    def _look_whether_out(self) -> bool:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return False
-        if not self.finished or transport.get_write_buffer_size():
-            return False
-        peer = transport.get_extra_info("socket")
-        try:
-            # beneath TLS the transport's buffer is not all that waits
-            return fcntl.ioctl(peer.fileno(), TIOCOUTQ, _NOTHING) == _NOTHING
-        except OSError:
-            return False
 
     def abort(self) -> None:
         """Cut the connection, so that nothing more of the body is sent."""
@@ -126,3 +121,12 @@ class EntropyBody:
         self._pieces.clear()
         self._on_start = None
         self._transport = None
+
+
+def _is_acknowledged(transport: "WriteTransport") -> bool:
+    """Whether nothing waits beneath the transport either: TLS has a transport beneath its own."""
+    peer = transport.get_extra_info("socket")
+    try:
+        return fcntl.ioctl(peer.fileno(), TIOCOUTQ, _NOTHING) == _NOTHING
+    except OSError:
+        return False

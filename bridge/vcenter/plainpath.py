@@ -74,7 +74,7 @@ class PlainPath:
         trouble = None
         early = False
         try:
-            if body is not None and not body.is_out():
+            if body is not None and not body.is_out(succeeded=response.status < 300):
                 # answered before all of it was there: it is cut off as soon as this returns
                 early = not body.finished
                 payload = response.content.read_nowait()

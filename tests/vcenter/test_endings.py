@@ -184,6 +184,33 @@ async def test_an_early_reply_while_the_kernel_still_has_some_ends_the_connectio
         read_on.set()
 
 
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Error"])
+async def test_who_has_not_read_it_all_is_believed_a_success_only(config, password, tls, status):
+    """All of the body is with the kernel, and the other end takes none of it yet."""
+    connections = []
+    read_on = asyncio.Event()
+
+    async def early(head, reader, writer):
+        connections.append(writer)
+        writer.write(OK.replace(b"200 OK", status) % (len(DONE), DONE))
+        await writer.drain()
+        await read_on.wait()
+        await body_of(head, reader)
+
+    async with (
+        raw_server(early, tls, receive_bytes=4096) as url,
+        VCenter(config(url), password) as client,
+    ):
+        for _ in range(2):
+            given = Given(SMALL)
+            await asyncio.gather(
+                client.add("host-1", given.take(), given.start), return_exceptions=True
+            )
+            await given.released()
+            read_on.set()
+        assert (connections[0] is connections[1]) is (status == b"200 OK")
+
+
 @pytest.mark.parametrize("complete", [True, False])
 async def test_an_early_success_is_nonsense(config, password, tls, complete):
     async def early(head, reader, writer):

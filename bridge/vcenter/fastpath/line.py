@@ -71,7 +71,7 @@ class Line(asyncio.BufferedProtocol):
                     await self._send_more(body, reader)
             while reader.status is None:
                 await self._event()
-            if body is not None and not body.is_out():
+            if body is not None and not body.is_out(succeeded=reader.status < 300):
                 # answered before all of it was there: the line is cut as soon as this returns
                 return self._early_reply(reader, reader.status, body)
             trouble = None if reader.is_complete else await self._read_more(reader)
