@@ -24,6 +24,7 @@ _NOTHING = b"\0\0\0\0"  # an int, as the kernel writes it
 class EntropyBody:
     """`{"data":"…"}` around pieces that concatenate to Base64 text; can be sent once.
 
+    A piece is a view of single bytes: transports take its len() for its size.
     `on_start` is called once, in the moment in which the first of the text goes to the transport.
     """
 
@@ -39,14 +40,10 @@ class EntropyBody:
     )
 
     def __init__(self, pieces: Iterable[memoryview], on_start: Callable[[], None]) -> None:
-        self._pieces: deque[memoryview] = deque()
-        self.size = AROUND_BYTES
-        for piece in pieces:
-            if n_bytes := piece.nbytes:
-                self._pieces.append(piece)
-                self.size += n_bytes
+        self._pieces = deque(filter(None, pieces))  # an empty view is false
         if not self._pieces:
             raise ValueError("an add needs at least one byte")
+        self.size = AROUND_BYTES + sum(map(len, self._pieces))
         self._on_start: Callable[[], None] | None = on_start
         self._transport: WriteTransport | None = None
         self._is_claimed = False
@@ -87,6 +84,10 @@ class EntropyBody:
     def move_to(self, chunks: "list[bytes | memoryview]", bytes_max: int) -> None:
         """Give up the next pieces: as many as are `bytes_max` together, one at least."""
         pieces = self._pieces
+        if self.size <= bytes_max:
+            chunks += pieces
+            pieces.clear()
+            return
         left = bytes_max
         while pieces:
             left -= pieces[0].nbytes

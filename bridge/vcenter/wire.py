@@ -76,7 +76,7 @@ class Wire:
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> Reply:
         """Send one request and return its reply, whatever the status; raises VCenterError."""
-        begun = time.monotonic()
+        begun = time.monotonic() if self._observer is not None else 0.0
         status: int | None = None
         outcome: Reply | VCenterError
         try:

@@ -67,7 +67,7 @@ class Line(asyncio.BufferedProtocol):
                 self.transport.write(head)
             else:
                 self._begin(head, body)
-                if body.has_more:
+                if not body.finished:
                     await self._send_more(body, reader)
             while reader.status is None:
                 await self._event()
@@ -123,19 +123,16 @@ class Line(asyncio.BufferedProtocol):
         early = not body.finished
         return Reply(status, reader.payload, reader.headers, trouble, reader.too_large, early)
 
-    async def _event(self) -> None:
-        """Wait until something has happened; raises if the connection is over."""
+    def _event(self) -> asyncio.Future[None]:
+        """Return what is done when something has happened; raises if the connection is over."""
         if self._is_over:
             failure, self._failure = self._failure, None
             try:
                 raise failure or aiohttp.ServerDisconnectedError
             finally:
                 del failure  # or this frame and the exception keep each other
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -20,8 +20,9 @@ _TRAILER = re.compile(_FIELD)
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding|connection):([^\r]*+)")
 _TELLING = re.compile(rb"\n(retry-after|date|location):([^\r]*+)")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
-_LENGTH = re.compile(rb"[0-9]{1,15}")
+_LENGTH_DIGITS_MAX = 15
 _BLANK = b" \t"
+_WITHOUT_PAYLOAD = (204, 304)
 
 
 class _Part(IntEnum):
@@ -35,8 +36,11 @@ class _Part(IntEnum):
     DONE = 7
 
 
-_AT_HEAD = _Part.HEAD  # looked up for every reply
+# an enum's own attributes are slow to look up, and every reply does
+_AT_HEAD = _Part.HEAD
 _AT_SIZED = _Part.SIZED
+_AT_CHUNK_LINE = _Part.CHUNK_LINE
+_UNTIL_END = _Part.UNTIL_END
 _DONE = _Part.DONE
 
 
@@ -95,7 +99,7 @@ class ReplyReader:
                 if self.too_large:
                     return
                 raise NotHttp("bytes after the end")
-            elif part is _Part.UNTIL_END:
+            elif part is _UNTIL_END:
                 self._keep(data)
                 return
             else:
@@ -103,7 +107,7 @@ class ReplyReader:
 
     def feed_end(self) -> None:
         """Say that the connection has ended in good order, which ends some replies."""
-        if self._part is _Part.UNTIL_END:
+        if self._part is _UNTIL_END:
             self._part = _DONE
 
     def _read_head(self, data: bytes) -> bytes:
@@ -115,18 +119,25 @@ class ReplyReader:
         if end > HEAD_BYTES_MAX:
             raise NotHttp("a head that is too long")
         status = int(head[2])
-        if status >= 200:
-            self.keep_alive = head[1] == b"1"
-            self._read_framing(data[:end].lower())
-            if status >= 300:
-                self._read_headers(data[:end])
-            self._begin_payload(status)
-            if self._part is _AT_SIZED and len(data) - end == self._left:  # as nearly always
-                self._payload.append(data[end:])
-                self._part = _DONE
-                return b""
-        elif status == 101:
-            raise NotHttp("another protocol")
+        if status < 200:
+            if status == 101:
+                raise NotHttp("another protocol")
+            return data[end:]
+        self.keep_alive = head[1] == b"1"
+        self._read_framing(data[:end].lower())
+        if status >= 300:
+            self._read_headers(data[:end])
+        self.status = status
+        if status in _WITHOUT_PAYLOAD:
+            self._part = _DONE
+        elif self._part is _UNTIL_END:
+            self.keep_alive = False
+        elif self._left > self._payload_bytes_left:
+            self._refuse()
+        elif self._part is _AT_SIZED and len(data) - end == self._left:  # as nearly always
+            self._payload.append(data[end:])
+            self._part = _DONE
+            return b""
         return data[end:]
 
     def _hold_head(self, data: bytes) -> None:
@@ -151,33 +162,23 @@ class ReplyReader:
     def _read_framing(self, head: bytes) -> None:
         """Set `_part` and `_left` for what follows."""
         length: bytes | None = None
-        self._part = _Part.UNTIL_END
+        self._part = _UNTIL_END
         for name, value in _FRAMING.findall(head):
             if name == b"connection":
                 self.keep_alive = self.keep_alive and b"close" not in value
-                continue
-            if length is not None or self._part is _Part.CHUNK_LINE:
+            elif length is not None or self._part is _AT_CHUNK_LINE:
                 raise NotHttp("two lengths")
-            if name == b"content-length":
+            elif name == b"content-length":
                 length = value.strip(_BLANK)
             elif value.strip(_BLANK) == b"chunked":
-                self._part = _Part.CHUNK_LINE
+                self._part = _AT_CHUNK_LINE
             else:
                 raise NotHttp("a coding that was not asked for")
         if length is not None:
-            if _LENGTH.fullmatch(length) is None:
+            if not length.isdigit() or len(length) > _LENGTH_DIGITS_MAX:
                 raise NotHttp("a length that is no number")
             self._left = int(length)
             self._part = _AT_SIZED if self._left else _DONE
-
-    def _begin_payload(self, status: int) -> None:
-        self.status = status
-        if status in (204, 304):
-            self._part = _DONE
-        elif self._part is _Part.UNTIL_END:
-            self.keep_alive = False
-        elif self._left > self._payload_bytes_left:
-            self._refuse()
 
     def _read_sized(self, data: bytes) -> bytes:
         left = self._left
@@ -200,7 +201,7 @@ class ReplyReader:
         if self._part is _Part.CHUNK_END:
             if line:
                 raise NotHttp("a chunk that does not end")
-            self._part = _Part.CHUNK_LINE
+            self._part = _AT_CHUNK_LINE
         elif self._part is _Part.TRAILERS:
             if not line:
                 self._part = _DONE
