@@ -33,7 +33,12 @@ def obstacles(lines: Lines) -> list[Finding]:
 def _encoding(lines: Lines) -> Iterator[Finding]:
     if lines.commands and lines.commands[0].content.startswith(BOM):
         text = "a byte order mark, which an installer may take for a part of the first word"
-        yield Finding(1, 1, text, is_warning=True)
+        is_fatal = lines.commands[0].word == b"entropy"
+        yield Finding(1, 1, text + ("; remove it" if is_fatal else ""), is_warning=not is_fatal)
+    for line in lines.entropy:
+        if line.content[line.indent : line.column - 1].strip(b" \t"):
+            text = "a control character before entropy; indent with spaces, or not at all"
+            yield Finding(line.number, 1, text)
     for line in lines.commands:
         if line.ending == b"\r":
             text = "a carriage return without a line feed; end the line with one or both"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.kickstart.errors import KickstartError
 from bridge.kickstart.finding import Finding, first_problem
-from bridge.kickstart.lines import split_lines
+from bridge.kickstart.lines import BOM, split_lines
 from bridge.kickstart.surroundings import obstacles
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Template:
             raise KickstartError(str(problem))
         start, stop, newline = _gap(lines)
         before, after = content[:start], content[stop:]
+        if before == BOM:
+            raise KickstartError(
+                "begins with a byte order mark, which an installer may take for a part of entropy; "
+                "save the file without it"
+            )
         if newline and stop == len(content) and not before.endswith(b"\n"):
             return cls(before + newline, after, tuple(findings))
         return cls(before, newline + after, tuple(findings))

@@ -161,9 +161,11 @@ def test_utf_16_is_told(kickstart):
 
 
 def test_a_byte_order_mark_is_told_and_belongs_to_no_word(text, raw):
-    content = b"\xef\xbb\xbf" + COMMAND + text
+    content = b"\xef\xbb\xbfvmaccepteula\n" + COMMAND + text
     assert parse_kickstart(content).data == raw
     assert "byte order mark" in examine(content).findings[0].text
+    content = b"\xef\xbb\xbf" + COMMAND + text
+    assert only_problem(content)[2].endswith("part of the first word; remove it")
 
 
 def test_no_finding_and_no_repr_holds_entropy(text):

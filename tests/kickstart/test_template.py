@@ -32,7 +32,7 @@ def filled(content):
         (b"vmaccepteula\r\n", b""),
         (b"vmaccepteula\n", b"\n"),
         (b"# Gr\xfc\xdfe\n", b"\n\tinstall \xff\xfe\n"),
-        (b"\xef\xbb\xbf", b"\ninstall\n"),
+        (b"\xef\xbb\xbfvmaccepteula\n", b"\ninstall\n"),
         (b"rootpw \xef\xbb\xbf\n", b"\n installorupgrade\n"),
     ],
 )
@@ -54,7 +54,7 @@ def test_it_is_added(before, after):
         (b"install\n", b"\nreboot\n"),
         (b"install\r\n", b"\r\nreboot\r\n%post\r\nentropy\r\n"),
         (b"", b""),
-        (b"\xef\xbb\xbf", b"\n\n\n"),
+        (b"\xef\xbb\xbf\n", b"\n\n\n"),
         (b"\xff\n\n", b"\r\n\xfe"),
     ],
 )
@@ -99,7 +99,7 @@ def kickstarts(draw, *, with_entropy):
     content = b"".join(line + draw(NEWLINE) for line in lines)
     if draw(st.booleans()):
         content = content.rstrip(b"\r\n")
-    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + content
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf# a mark\n"])) + content
 
 
 @settings(max_examples=60, deadline=None)
@@ -152,6 +152,9 @@ def test_any_bytes_are_refused_or_kept(content):
         (b"install\nupgrade\n", "^line 2, column 1: an upgrade takes no external entropy"),
         (b"entropy --sources=8\n  --data=x\n", "^line 2, column 1: this looks like the rest"),
         ("install\n".encode("utf-16"), "NUL bytes"),
+        (b"\xef\xbb\xbfentropy --x\n", "^line 1, column 1: a byte order mark.*; remove it$"),
+        (b"\xef\xbb\xbfinstall\n", "^begins with a byte order mark"),
+        (b"install\n\x0bentropy --x\n", "^line 2, column 1: a control character before entropy"),
     ],
 )
 def test_templates_that_are_none(content, words):
@@ -160,8 +163,8 @@ def test_templates_that_are_none(content, words):
 
 
 def test_warnings_are_kept():
-    template = Template.of(b"\xef\xbb\xbfinstallorupgrade --firstdisk\n")
-    assert [finding.place for finding in template.warnings] == ["1:1", "1:4"]
+    template = Template.of(b"\xef\xbb\xbfvmaccepteula\ninstallorupgrade --firstdisk\n")
+    assert [finding.place for finding in template.warnings] == ["1:1", "2:1"]
 
 
 def test_the_minimal_one():
