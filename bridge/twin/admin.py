@@ -1,6 +1,7 @@
 """The twin's own endpoints under /twin, for tests, demos and scenarios; no vCenter has them.
 
-Every request needs `Authorization: Bearer <admin token>` and must come from this machine.
+Every request needs `Authorization: Bearer <admin token>` and must come from this machine. A host is
+meant by its identifier or its name.
 
 | request | does |
 |---|---|
@@ -28,6 +29,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.twin.center import Center
+from bridge.twin.clock import MOST_JUMP_SECONDS
 from bridge.twin.errors import ApiError, invalid_argument, unauthenticated, unauthorized
 from bridge.twin.esxcli import run_esxcli
 from bridge.twin.failure import TwinError
@@ -47,7 +49,7 @@ class _Command(BaseModel):
 class _Jump(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    jump_seconds: float = Field(ge=0, allow_inf_nan=False)
+    jump_seconds: float = Field(ge=0, le=MOST_JUMP_SECONDS, allow_inf_nan=False)
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -124,21 +126,21 @@ class Admin:
         )
 
     async def _change_host(self, request: web.Request) -> web.Response:
-        host = self._center.fleet.host(request.match_info["host"])
+        host = self._center.fleet.named(request.match_info["host"])
         change = HostChange.model_validate_json(await request.read())
         now = self._center.clock.now()
         change.apply(host, now)
         return _json(host_state(host, now))
 
     async def _reboot(self, request: web.Request) -> web.Response:
-        host = self._center.fleet.host(request.match_info["host"])
+        host = self._center.fleet.named(request.match_info["host"])
         now = self._center.clock.now()
         host.entropyd.reboot(now)
         return _json(host_state(host, now))
 
     async def _install(self, request: web.Request) -> web.Response:
-        host = self._center.fleet.host(request.match_info["host"])
-        payload = read_kickstart(await request.text(), self._center.readings.payload_units)
+        host = self._center.fleet.named(request.match_info["host"])
+        payload = read_kickstart(await request.read(), self._center.readings.payload_units)
         now = self._center.clock.now()
         host.entropyd.install(payload.sources, len(payload.raw), now)
         return _json(host_state(host, now))
@@ -152,7 +154,8 @@ class Admin:
         return _json({"exit_code": code, "output": output})
 
     async def _remove_host(self, request: web.Request) -> web.Response:
-        self._center.fleet.remove_host(request.match_info["host"])
+        host = self._center.fleet.named(request.match_info["host"])
+        self._center.fleet.remove_host(host.host)
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.Response:

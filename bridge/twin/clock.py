@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable
 
+# Drains are worked out cell by cell of a few seconds, for every host, so a jump takes its time.
+MOST_JUMP_SECONDS = 7 * 86_400.0
+
 
 class Clock:
     """Seconds since the twin began, and the wall time that belongs to them."""

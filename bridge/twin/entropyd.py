@@ -211,6 +211,8 @@ class Entropyd:
         self.pool.set_kernel(KERNEL_POOL_BYTES if self._can_hang else 0, at_seconds)
         self.pool.set_level(level_bytes, at_seconds)
         self._keep_running(at_seconds)
+        if self.enabled:
+            self.pool.note_shortage(at_seconds)
 
     def _configure_pool(self, now: float) -> None:
         self.pool.configure(

@@ -23,6 +23,7 @@ class HostChange(BaseModel):
 
     def apply(self, host: Host, now: float) -> None:
         """Change the host; `status` is short for sources 8 or 0."""
+        host.entropyd.advance(now)  # what was due before, such as the end of a boot, came first
         sources = self.sources
         if sources is None and self.status is not None:
             sources = EXTERNAL_ONLY if self.status is PoolStatus.ENABLED else 0

@@ -5,6 +5,7 @@ It is written on its own, after the vendor's guide: what builds kickstart files 
 
 import binascii
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bridge.twin.errors import ApiError, invalid_argument
@@ -15,6 +16,7 @@ PAYLOAD_LIMITS_BYTES = {
     PayloadUnits.DECIMAL: (512_000, 10_000_000),
     PayloadUnits.BINARY: (524_288, 10_485_760),
 }
+_WORD = re.compile(r"[^ \t]+")
 _OPTION = re.compile(r"--(?P<name>[a-z]+)=(?P<value>\S*)")
 
 
@@ -26,29 +28,43 @@ class Payload:
     raw: bytes = field(repr=False)
 
 
-def read_kickstart(text: str, units: PayloadUnits) -> Payload:
-    """Return sources and entropy of a kickstart file, or refuse the installation."""
-    commands = [
-        (number, line.split(maxsplit=1))
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    found = [(number, words) for number, words in commands if words[0] == "entropy"]
+def read_kickstart(content: bytes, units: PayloadUnits) -> Payload:
+    """Return sources and entropy of a kickstart file, or refuse the installation.
+
+    Words are parted by spaces and tabs, lines end with LF or CR LF, and a line that begins with %
+    begins a script, which is no business of the installer's.
+    """
+    # Every byte is a character then; what is not ASCII stands in comments and scripts.
+    commands = list(_commands(content.decode("latin-1")))
+    found = [(number, words[1:]) for number, words in commands if words[0] == "entropy"]
     if not found:
         return Payload(0, b"")
+    for number, words in commands:
+        if words[0] == "upgrade":
+            raise _refusal(number, "an upgrade takes no external entropy")
     if len(found) > 1:
         raise _refusal(found[1][0], "entropy is there twice")
     number, words = found[0]
-    options = _options(number, words[1] if len(words) > 1 else "")
+    options = _options(number, words)
     sources = _sources(number, options.get("sources"))
     if not is_external(sources):
         return Payload(sources, b"")
     return Payload(sources, _data(number, options.get("data"), units))
 
 
-def _options(number: int, text: str) -> dict[str, str]:
+def _commands(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        words = _WORD.findall(line.removesuffix("\r"))
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0].startswith("%") and words[0] != "%include":
+            return
+        yield number, words
+
+
+def _options(number: int, words: Sequence[str]) -> dict[str, str]:
     options: dict[str, str] = {}
-    for word in text.split():
+    for word in words:
         match = _OPTION.fullmatch(word)
         if match is None or match["name"] not in ("sources", "data"):
             raise _refusal(number, f"{word[:40]} is no option of entropy")
@@ -59,7 +75,7 @@ def _options(number: int, text: str) -> dict[str, str]:
 
 
 def _sources(number: int, value: str | None) -> int:
-    if value is None or not re.fullmatch(r"[0-9]{1,2}", value) or int(value) > MOST_SOURCES:
+    if value is None or not re.fullmatch(r"[0-9]|1[0-9]", value) or int(value) > MOST_SOURCES:
         raise _refusal(number, f"--sources must be a number from 0 to {MOST_SOURCES}")
     return int(value)
 

@@ -155,6 +155,15 @@ class Pool:
         self._change_level(level_bytes)
         self.lowest_bytes = min(self.lowest_bytes, level_bytes)
 
+    def note_shortage(self, now: float) -> None:
+        """Report what is low or empty already, as a daemon does that has just started."""
+        self.advance(now)
+        if self._low:
+            self._on_event(EventId.AVAILABLE_LOW, now)
+        if not self.level_bytes:
+            self._run_dry(now)
+            self._on_event(EventId.MEMORY_EMPTY, now)
+
     def set_drain(self, drain: Drain, now: float) -> None:
         """Drain differently from now on."""
         self.advance(now)

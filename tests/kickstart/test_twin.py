@@ -73,15 +73,44 @@ def test_the_twin_refuses_what_check_refuses(text):
         b"entropy --sources=16 --data=" + text,
         b"entropy --sources=8",
         b"entropy --sources=8 --dat=" + text,
+        b"entropy --sources=08 --data=" + text,
+        b"upgrade\n" + command + text,
         command + text + b"\n" + command + text,
     ):
         with pytest.raises(KickstartError):
             parse_kickstart(content)
         with pytest.raises(ApiError):
-            read_kickstart(content.decode(), PayloadUnits.BINARY)
+            read_kickstart(content, PayloadUnits.BINARY)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"\xef\xbb\xbf", b""),
+        (b"vmaccepteula\n%firstboot --interpreter=busybox\n", b""),
+        (b"# \x85", b""),
+        ("# \u2028".encode(), b""),
+        (b"", b"\xc2\xa0"),
+        (b"\x0c", b""),
+    ],
+)
+def test_what_the_twin_takes_for_no_entropy_command_is_no_good_file(text, before, after):
+    content = before + b"entropy" + after + b" --sources=8 --data=" + text + b"\n"
+    assert read_kickstart(content, PayloadUnits.BINARY).sources == 0
+    with pytest.raises(KickstartError):
+        parse_kickstart(content)
 
 
 @pytest.mark.parametrize("units", PayloadUnits)
-def test_both_read_the_same(kickstart, units):
-    ours, theirs = parse_kickstart(kickstart), read_kickstart(kickstart.decode(), units)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"", b""),
+        (b"# gr\xfc\xdfe\r\n", b"\r\n%firstboot\nentropy --frob\n"),
+        (b"%include /tmp/disks\n\t ", b"\t\n"),
+    ],
+)
+def test_both_read_the_same(kickstart, units, before, after):
+    kickstart = before + kickstart + after
+    ours, theirs = parse_kickstart(kickstart), read_kickstart(kickstart, units)
     assert (ours.sources, ours.data) == (theirs.sources, theirs.raw)

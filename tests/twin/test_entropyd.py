@@ -111,6 +111,22 @@ def test_a_reboot_brings_a_hung_host_back_from_its_storage_cache():
     assert one.daemon.state is State.RUNNING
 
 
+def test_a_host_that_boots_with_nothing_in_memory_says_so():
+    one = OneHost(level_bytes=0)
+    one.reboot()
+    one.wait(60)
+    assert one.events() == [("audit.available.low", 60.0), ("problem.inmemory.empty", 60.0)]
+    one.add(CAPACITY)
+    one.reboot()
+    one.wait(60)
+    assert len(one.events()) == 4
+    assert one.daemon.pool.dry_count == 3  # at first, and after each boot
+    full = OneHost("boot-storage=refills-memory")
+    full.reboot()
+    full.wait(60)
+    assert full.events() == []
+
+
 def test_without_enough_in_storage_only_another_installation_helps():
     one = OneHost(storage_bytes=2 * KERNEL_POOL_BYTES + 5)
     for boots in (1, 2):
@@ -318,12 +334,12 @@ def test_whatever_happens_no_byte_appears_or_vanishes_unaccounted(counts, exhaus
     assert all(it <= one.clock.wall(one.clock.now()) for it in times)
 
 
-def kickstart(sources: int, raw: bytes) -> str:
+def kickstart(sources: int, raw: bytes) -> bytes:
     data = base64.b64encode(raw).decode()
     return (
         "vmaccepteula\nrootpw secret\n# entropy --sources=0 --data=\n"
         f"entropy --sources={sources} --data={data}\ninstall --firstdisk --overwritevmfs\n"
-    )
+    ).encode()
 
 
 def test_installs_from_a_kickstart_file():
@@ -332,9 +348,9 @@ def test_installs_from_a_kickstart_file():
     assert (payload.sources, payload.raw) == (8, raw)
     assert "raw" not in repr(payload)
     swapped = f"entropy --data={base64.b64encode(raw).decode()} --sources=15\n"
-    assert read_kickstart(swapped, PayloadUnits.BINARY).sources == 15
-    assert read_kickstart("vmaccepteula\n", PayloadUnits.DECIMAL).sources == 0
-    assert read_kickstart("entropy --sources=7\n", PayloadUnits.DECIMAL).raw == b""
+    assert read_kickstart(swapped.encode(), PayloadUnits.BINARY).sources == 15
+    assert read_kickstart(b"vmaccepteula\n", PayloadUnits.DECIMAL).sources == 0
+    assert read_kickstart(b"entropy --sources=7\n", PayloadUnits.DECIMAL).raw == b""
 
 
 @pytest.mark.parametrize(
@@ -356,7 +372,7 @@ def test_installs_from_a_kickstart_file():
 )
 def test_refuses_what_an_installer_would_choke_on(text, reason):
     with pytest.raises(ApiError, match=reason):
-        read_kickstart(text + "\n", PayloadUnits.DECIMAL)
+        read_kickstart(text.encode() + b"\n", PayloadUnits.DECIMAL)
 
 
 @pytest.mark.parametrize(
@@ -386,8 +402,8 @@ async def test_over_the_wire_a_host_is_installed_fed_hangs_and_comes_back(start_
     text = kickstart(8, os.urandom(600_000))
     reply = await twin.ask(
         "POST",
-        "/twin/hosts/host-1001/install",
-        data=text.encode(),
+        "/twin/hosts/esx-0001.example.test/install",
+        data=text,
         headers={"Authorization": f"Bearer {twin.address.admin_token}"},
     )
     assert reply.json["state"] == "booting"
@@ -415,3 +431,12 @@ async def test_over_the_wire_a_host_is_installed_fed_hangs_and_comes_back(start_
         headers={"Authorization": f"Bearer {twin.address.admin_token}"},
     )
     assert (refused.status, refused.json["error_type"]) == (400, "INVALID_ARGUMENT")
+
+
+async def test_a_change_of_a_host_comes_after_the_end_of_its_boot(start_twin):
+    twin = await start_twin(hosts=1, drain_bytes_per_second=0)
+    await twin.admin("POST", "hosts/host-1001/reboot")
+    twin.clock.jump(60)
+    changed = await twin.admin("POST", "hosts/host-1001", {"level_bytes": 5000})
+    assert (changed.json["state"], changed.json["level_bytes"]) == ("running", 5000)
+    assert (await twin.pool("host-1001")).json["currently_available"] == 5000
