@@ -65,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--password-file", Path, "the password; a random one is made without this")
     add("--directory", Path, "where CA and password files go (a private temporary directory)")
     add("--record", Path, "a new directory for a record of all requests and bytes")
-    add("--fault-file", Path, "fault rules in force from the start, as a JSON array")
+    add(
+        "--fault-file",
+        Path,
+        "fault rules as a JSON array, in force from the start; read again at SIGHUP",
+    )
     add("--session-idle-seconds", float, "a session ends after that long without a request")
     add("--session-lifetime-seconds", float, "a session ends after that long in any case")
     add("--max-sessions-per-user", int, "how many sessions a user may have (550)")

@@ -87,8 +87,7 @@ class Exchange:
     async def _answer(self, call: Call, trouble: Trouble | None) -> web.StreamResponse:
         try:
             if trouble is not None:
-                if trouble.rule(FaultKind.EXPIRE_SESSIONS):
-                    self.center.sessions.expire_all()
+                self._change_the_world(trouble)
                 early = await trouble.before_body(call.request)
                 if early is not None:
                     return early
@@ -108,6 +107,15 @@ class Exchange:
             call.refused_status = error.status
             response = self.dialect.error_response(error)
         return response if trouble is None else await trouble.deliver(call.request, response)
+
+    def _change_the_world(self, trouble: Trouble) -> None:
+        center = self.center
+        if trouble.rule(FaultKind.EXPIRE_SESSIONS):
+            center.sessions.expire_all()
+        if jump := trouble.rule(FaultKind.JUMP_TIME):
+            center.clock.jump(jump.jump_seconds)
+        if trouble.rule(FaultKind.VANISH) and self.host in center.fleet.hosts:
+            center.fleet.remove_host(self.host)
 
     def _read_addition(self, call: Call) -> None:
         try:

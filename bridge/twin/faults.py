@@ -1,16 +1,18 @@
 """What goes wrong, when and for whom: rules that tests and scenarios change while the twin runs.
 
 A rule matches a request by operation and host, then its own seeded dice decide. Rules that only
-slow a request down add up; of those that decide its outcome, the first that strikes is taken.
+slow a request down, or change the world before it, add up; of those that decide its outcome, the
+first that strikes is taken. Rules about TLS match new connections instead, the admin's among them.
 """
 
 import random
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from bridge.twin.clock import MOST_JUMP_SECONDS
 from bridge.twin.failure import TwinError
 
 
@@ -41,6 +43,8 @@ class FaultKind(StrEnum):
     LOSE_REPLY = "lose_reply"  # the host got the bytes, the client gets a reset
     EARLY_REPLY = "early_reply"  # answer status, read nothing for delay_seconds, stay open
     EXPIRE_SESSIONS = "expire_sessions"  # end all sessions, then go on
+    VANISH = "vanish"  # take the host out of the inventory, then go on
+    JUMP_TIME = "jump_time"  # move the twin's time forward by jump_seconds, then go on
     UNAUTHENTICATED = "unauthenticated"  # 401
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not_found"  # 404
@@ -55,6 +59,10 @@ class FaultKind(StrEnum):
     WRONG_SHAPE = "wrong_shape"  # 200 with JSON of another shape
     HUGE_REPLY = "huge_reply"  # 200 with size_bytes of JSON
     TRUNCATED_REPLY = "truncated_reply"  # the reply breaks off in the middle
+    TLS_REFUSED = "tls_refused"  # closed while shaking hands, as an Envoy does that has too many
+    TLS_EXPIRED = "tls_expired"  # the certificate is of yesterday
+    TLS_OTHER_NAME = "tls_other_name"  # it is for another server
+    TLS_OTHER_CA = "tls_other_ca"  # nobody knows who issued it
 
 
 MODIFIERS = frozenset(
@@ -63,6 +71,16 @@ MODIFIERS = frozenset(
         FaultKind.SLOW_READ,
         FaultKind.SLOW_REPLY,
         FaultKind.EXPIRE_SESSIONS,
+        FaultKind.VANISH,
+        FaultKind.JUMP_TIME,
+    }
+)
+TLS_KINDS = frozenset(
+    {
+        FaultKind.TLS_REFUSED,
+        FaultKind.TLS_EXPIRED,
+        FaultKind.TLS_OTHER_NAME,
+        FaultKind.TLS_OTHER_CA,
     }
 )
 
@@ -82,12 +100,23 @@ class FaultRule(BaseModel):
     after_seconds: Annotated[float, Field(ge=0)] = 0.0
     for_seconds: Annotated[float, Field(gt=0)] | None = None
     delay_seconds: Annotated[float, Field(ge=0)] = 1.0
+    jump_seconds: Annotated[float, Field(ge=0, le=MOST_JUMP_SECONDS)] = 3600.0
     status: Annotated[int, Field(ge=200, le=599)] = 503
     retry_after: Annotated[str, Field(pattern=r"^[ -~]*$")] | None = "1"
     bytes_per_second: Annotated[int, Field(ge=1)] = 65_536
     after_bytes: Annotated[int, Field(ge=0)] = 16_384
     size_bytes: Annotated[int, Field(ge=2)] = 8 * 1024 * 1024
     location: Annotated[str, Field(pattern=r"^[!-~]*$")] = "/api/elsewhere"
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.kind not in TLS_KINDS:
+            return self
+        if self.operations or self.hosts:
+            raise ValueError(f"{self.kind} is of connections, without operations and hosts")
+        if self.count is None and self.for_seconds is None:
+            raise ValueError(f"{self.kind} needs count or for_seconds: nobody could lift it")
+        return self
 
 
 RULES: TypeAdapter[list[FaultRule]] = TypeAdapter(list[FaultRule])
@@ -107,10 +136,20 @@ class ArmedRule:
     def strikes(self, operation: Operation, host: str | None, now: float) -> bool:
         """Return whether this request is hit, and count it."""
         rule = self.rule
+        if rule.kind in TLS_KINDS:
+            return False
         if rule.operations and operation not in rule.operations:
             return False
         if rule.hosts and host not in rule.hosts:
             return False
+        return self._hits(now)
+
+    def strikes_connection(self, now: float) -> bool:
+        """Return whether this new connection is hit, and count it."""
+        return self.rule.kind in TLS_KINDS and self._hits(now)
+
+    def _hits(self, now: float) -> bool:
+        rule = self.rule
         if now < self._from or (self._until is not None and now >= self._until):
             return False
         self.matched += 1
@@ -151,6 +190,13 @@ class FaultPlan:
                 decided |= not modifier
         return tuple(struck)
 
+    def strike_connection(self, now: float) -> FaultKind | None:
+        """Return what goes wrong with the TLS of a new connection."""
+        for armed in self.armed:
+            if armed.strikes_connection(now):
+                return armed.rule.kind
+        return None
+
 
 def read_rules(data: bytes) -> list[FaultRule]:
     """Return the rules of a JSON array, or say in one line what is wrong with it."""
@@ -159,4 +205,5 @@ def read_rules(data: bytes) -> list[FaultRule]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(it) for it in first["loc"]) or "the document"
-        raise TwinError(f"bad fault rule: {where}: {first['msg']}") from error
+        what = first["msg"].removeprefix("Value error, ")
+        raise TwinError(f"bad fault rule: {where}: {what}") from error

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bridge.config.values import GIB, KIB, Size, Text, size_text
 from bridge.twin.drain import DrainProfile
 from bridge.twin.failure import TwinError
-from bridge.twin.faults import FaultRule
+from bridge.twin.faults import FaultKind, FaultRule
 from bridge.twin.fleet import ConnectionState, PowerState
 from bridge.twin.readings import Readings
 from bridge.twin.sources import ENTROPYD, EXTERNAL_ONLY, MOST_SOURCES
@@ -165,6 +165,10 @@ class Scenario(_Table):
         self._within("hsm", steps)
         self._within("change", [it.at_seconds for it in self.change])
         self._within("fault", [it.after_seconds for it in self.fault])
+        if any(it.kind is FaultKind.VANISH for it in self.fault):
+            raise ValueError("fault: use [[change]] with remove = true for hosts that vanish")
+        if any(it.kind is FaultKind.JUMP_TIME for it in self.fault):
+            raise ValueError("fault: time cannot jump in a scenario, which has its own clock")
         if self.criteria.no_host_low_after_seconds is not None:
             self._within("pass", [self.criteria.no_host_low_after_seconds])
         self._named()

@@ -34,6 +34,8 @@ async def _serve(options: TwinOptions) -> None:
         loop.add_signal_handler(number, ended.set)
     server = TwinServer(options)
     address = await server.start()
+    if options.fault_file is not None:
+        loop.add_signal_handler(signal.SIGHUP, _read_faults_again, server)
     word = None
     try:
         word = _leave_word(address)
@@ -48,6 +50,13 @@ async def _serve(options: TwinOptions) -> None:
         if word is not None:
             take_back(word)
         await server.stop()
+
+
+def _read_faults_again(server: TwinServer) -> None:
+    try:
+        server.read_faults_again()
+    except TwinError as error:
+        sys.stderr.write(f"entropy-bridge twin: the faults stay as they are: {error}\n")
 
 
 def _leave_word(address: TwinAddress) -> Path | None:

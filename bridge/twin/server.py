@@ -18,7 +18,7 @@ from bridge.twin.center import Center
 from bridge.twin.clock import Clock
 from bridge.twin.errors import internal_error, method_not_allowed, route_not_found
 from bridge.twin.failure import TwinError
-from bridge.twin.faults import FaultPlan, read_rules
+from bridge.twin.faults import FaultKind, FaultPlan, read_rules
 from bridge.twin.openapi import add_openapi_route
 from bridge.twin.options import TwinOptions
 from bridge.twin.recorder import Recorder
@@ -101,7 +101,9 @@ class TwinServer:
         add_openapi_route(app.router, options.readings)
         ca_file = directory / "ca.pem" if options.tls else None
         names = () if options.is_loopback else (options.address,)
-        context = issue_server_context(ca_file, *names) if ca_file else None
+        context = (
+            issue_server_context(ca_file, *names, failing=self._tls_failure) if ca_file else None
+        )
         self._written += [ca_file] if ca_file else []
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, keepalive_timeout=900.0
@@ -120,6 +122,15 @@ class TwinServer:
             password_file=password_file,
             admin_token=token,
         )
+
+    def read_faults_again(self) -> None:
+        """Put the rules of the fault file in force anew; TwinError leaves those that are."""
+        path = self._options.fault_file
+        if path is not None:
+            self.center.faults.set(read_rules(_read(path)), self._clock.now())
+
+    def _tls_failure(self) -> FaultKind | None:
+        return self.center.faults.strike_connection(self._clock.now())
 
     def _build_center(self, password: str) -> Center:
         options = self._options

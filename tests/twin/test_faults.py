@@ -193,6 +193,48 @@ async def test_expired_sessions_are_401_until_the_next_login(twin):
     assert (await twin.pool("host-1001")).status == 401
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("tls_refused", None),
+        ("tls_expired", "certificate has expired"),
+        ("tls_other_name", "IP address mismatch"),
+        ("tls_other_ca", "unable to get local issuer certificate"),
+    ],
+)
+async def test_tls_fails_for_new_connections(twin, kind, words):
+    await twin.faults({"kind": kind, "count": 2})
+    for _ in range(2):
+        with pytest.raises((ssl.SSLError, ConnectionError), match=words):
+            await connect(twin)
+    assert (await twin.pool("host-1001")).status == 200  # on a connection that was there before
+    await connect(twin)
+    assert twin.center.faults.armed[0].struck == 2
+
+
+async def connect(twin):
+    context = ssl.create_default_context(cafile=twin.address.ca_file)
+    _, writer = await asyncio.open_connection("127.0.0.1", twin.address.port, ssl=context)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_host_can_vanish_in_the_middle(twin):
+    await twin.faults({"kind": "vanish", "operations": ["pool.add"], "skip": 1, "count": 1})
+    assert (await twin.add("host-1001", RAW)).status == 200
+    assert (await twin.add("host-1001", RAW)).status == 404
+    listed = (await twin.ask("GET", "/api/vcenter/host")).json
+    assert [it["host"] for it in listed] == ["host-1002", "host-1003", "host-1004"]
+
+
+async def test_time_can_jump_with_a_request(twin):
+    before = twin.clock.now()
+    await twin.faults({"kind": "jump_time", "jump_seconds": 500, "operations": ["pool.get"]})
+    await twin.pool("host-1001")
+    await twin.pool("host-1001")
+    assert twin.clock.now() == before + 1000
+
+
 async def test_rules_are_for_operations_and_hosts(twin):
     await twin.faults(
         {"kind": "error", "operations": ["pool.add"], "hosts": ["host-1002"]},
@@ -217,6 +259,9 @@ async def test_rules_are_for_operations_and_hosts(twin):
         [{"kind": "delay", "delay": 1}],
         [{"kind": "delay", "probability": 0}],
         [{"kind": "error", "operations": ["pool.steal"]}],
+        [{"kind": "tls_refused"}],
+        [{"kind": "tls_refused", "count": 1, "hosts": ["host-1001"]}],
+        [{"kind": "jump_time", "jump_seconds": 1e9}],
     ],
 )
 async def test_bad_rules_are_refused_and_the_old_ones_stay(twin, rules):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.twin.options import TwinError, TwinOptions
+from tests.support.bridge import wait_until
 from tests.support.twin import TwinProcess
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,13 @@ def test_faults_can_come_from_a_file(tmp_path):
     file.write_text('[{"kind": "delay", "delay_seconds": 2}]')
     with TwinProcess("--hosts", 1, "--fault-file", file) as twin:
         assert twin.faults()[0]["rule"] == {"kind": "delay", "delay_seconds": 2.0}
+        file.write_text('[{"kind": "error", "count": 3}]')
+        twin.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: twin.faults()[0]["rule"] == {"kind": "error", "count": 3})
+        file.write_text("[{}]")
+        twin.process.send_signal(signal.SIGHUP)
+        twin.faults()  # the signal has come before the answer to this
+        assert twin.faults()[0]["rule"] == {"kind": "error", "count": 3}
 
 
 def test_loopback_is_the_default_and_the_exception_is_explicit():

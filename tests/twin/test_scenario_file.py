@@ -113,6 +113,8 @@ def test_a_file_is_read(tmp_path):
             START + '[[fault]]\nkind = "delay"\nhosts = ["host-1201"]',
             "fault: there is no host-1201; they are host-1001 to host-1200",
         ),
+        (START + '[[fault]]\nkind = "vanish"', "fault: use [[change]] with remove = true"),
+        (START + '[[fault]]\nkind = "jump_time"', "fault: time cannot jump in a scenario"),
         (START + '[[fault]]\nkind = "dely"', "fault.0.kind: should be 'delay', "),
         (START + "[pass]\nno_host_low_after_seconds = 200", "pass: 200 s is not before the end"),
         (START + "speed = 21", "speed = 21 is more than 20, a third of the hosts'"),
