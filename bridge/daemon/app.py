@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -171,7 +170,7 @@ class Bridge:
     def _apply(self, config: BridgeConfig) -> None:
         """Go by what a reloaded configuration says of the bridge itself."""
         self._config = config
-        log.set_up(config.log, sys.stderr)
+        log.set_up(config.log)
         self._planner.obey(Policy(refill_below=config.feed.refill_below), self._clock())
         self._pusher.bytes_in_flight_limit = config.feed.bytes_in_flight
         self._pusher.wake()

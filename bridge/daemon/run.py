@@ -13,6 +13,7 @@ from bridge.daemon.app import Bridge
 from bridge.daemon.sdnotify import Notifier
 from bridge.native import harden_process
 from bridge.telemetry import log
+from bridge.telemetry.log_writer import LogWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,11 @@ def run(read: Callable[[], BridgeConfig]) -> int:
     """
     config = read()
     harden_process(0)
-    log.set_up(config.log, sys.stderr)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        LogWriter(sys.stderr) as stream,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        log.set_up(config.log, stream)
         return runner.run(_run(config, read))
 
 

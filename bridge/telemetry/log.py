@@ -4,6 +4,7 @@ Set up once by the command that runs; everything that logs through structlog or 
 standard library ends here.
 """
 
+import io
 import json
 import logging
 import os
@@ -22,6 +23,8 @@ from bridge.config import LogConfig, one_line
 
 REDACTED = "(not shown)"
 
+Stream = IO[str] | io.TextIOBase
+
 _SECRET_WORDS = frozenset(
     {"authorization", "cookie", "credential", "passwd", "password", "pin", "secret", "session"}
 )
@@ -31,9 +34,15 @@ _FRAMES_SHOWN = 4
 _DEPTH_MAX = 6
 
 
-def set_up(config: LogConfig, stream: IO[str] | None = None) -> None:
-    """Send every log event to `stream` (standard error) in the configured form."""
-    stream = sys.stderr if stream is None else stream
+def set_up(config: LogConfig, stream: Stream | None = None) -> None:
+    """Send every log event to `stream` in the configured form.
+
+    Without a stream it goes where it went before, and at first to standard error.
+    """
+    root = logging.getLogger()
+    if stream is None:
+        before = (it.stream for it in root.handlers if isinstance(it, _Handler))
+        stream = next(before, sys.stderr)
     to_journal = config.format == "text" and _is_journal(stream)
     own: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -51,7 +60,6 @@ def set_up(config: LogConfig, stream: IO[str] | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(config.level.upper())
     for library in ("aiohttp", "asyncio"):
@@ -150,14 +158,14 @@ def _value(value: object) -> str:
     return text
 
 
-class _Handler(logging.StreamHandler[IO[str]]):
+class _Handler(logging.StreamHandler[Stream]):
     """Writes to a stream; when nobody reads it any more, the bridge goes on without a log."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         """Say nothing: there is no place left to say it."""
 
 
-def _is_journal(stream: IO[str]) -> bool:
+def _is_journal(stream: Stream) -> bool:
     # systemd.exec(5): device and inode of the stream that is connected to the journal
     try:
         info = os.fstat(stream.fileno())

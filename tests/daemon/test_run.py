@@ -1,8 +1,12 @@
 """`run` as a service: fed from SoftHSM2, through trouble on either side, to a clean end."""
 
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -48,6 +52,30 @@ def test_softhsm_feeds_every_host_and_run_ends_cleanly(softhsm_table, twin, tmp_
         assert account["closes"] is True
         assert account["delivered"] > 0
     assert twin.state()["sessions"]["alive"] == 0
+
+
+def test_a_log_that_nobody_takes_holds_up_nothing(softhsm_table, twin, tmp_path, port):
+    path = tmp_path / "bridge.toml"
+    path.write_text(configuration(softhsm_table, twin, port))
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write, b"x" * 4096)
+    os.set_blocking(write, True)
+    before = received(twin)
+    bridge = subprocess.Popen(
+        [sys.executable, "-m", "bridge.cli", "run", "--config", path], stderr=write
+    )
+    try:
+        wait_until(lambda: received(twin) > before)
+        bridge.terminate()
+        assert bridge.wait(60) == 0
+    finally:
+        bridge.kill()
+        bridge.wait()
+        os.close(write)
+        os.close(read)
 
 
 def test_probes_and_metrics(softhsm_table, twin, tmp_path, port):

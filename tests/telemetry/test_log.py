@@ -57,6 +57,13 @@ def test_the_standard_library_ends_in_the_same_place(written):
     assert "noise" not in stream.getvalue()
 
 
+def test_set_up_anew_it_goes_where_it_went(written):
+    stream = written()
+    log.set_up(LogConfig(format="json"))
+    structlog.get_logger().warning("still here")
+    assert json.loads(stream.getvalue())["event"] == "still here"
+
+
 def test_the_level_holds_back(written):
     stream = written(level="error")
     structlog.get_logger().warning("not this")
