@@ -130,6 +130,7 @@ class Ring:
         self.map = mmap.mmap(fd, lib.bn_ring_bytes(n_slots, n_readers))
         self._base: Any = ffi.from_buffer("char[]", self.map)
         self._entries: Any = ffi.new("struct bn_ring_entry[]", _POP_MAX)
+        self._entry_words = memoryview(ffi.buffer(self._entries)).cast("I")
         self._view: Any = ffi.new("struct bn_ring_view *")
         opened: Any = ffi.new("struct bn_ring_consumer **")
         fault = new_fault()
@@ -185,9 +186,9 @@ class Ring:
 
         Not always all that there are; an empty list says that there is none.
         """
-        entries = self._entries
-        n = lib.bn_ring_pop_burst(self._open, entries, _POP_MAX)
-        return [(entry.slot, entry.text_bytes) for entry in entries[0:n]]
+        n = lib.bn_ring_pop_burst(self._open, self._entries, _POP_MAX)
+        words = self._entry_words[: 2 * n].tolist()
+        return list(zip(words[::2], words[1::2], strict=True))
 
     def release(self, slot: int) -> None:
         """Wipe a held slot and give it back to the source."""
@@ -195,13 +196,15 @@ class Ring:
             raise ValueError(f"slot {slot} is not held")
 
     def piece(self, slot: int, start: int, stop: int) -> tuple[memoryview, object]:
-        """View `start` to `stop` of a slot's text, with the object that lives as long as the view.
+        """View `start` to `stop` of the text from a slot on, with what lives as long as the view.
 
-        That owner is this piece's own, takes weak references (but no hash), and dies with the last
-        view derived from the returned one: then nobody reads the slot through it any more.
+        It may reach into the slots that follow. The owner is this piece's own, takes weak
+        references (but no hash), and dies with the last view derived from the returned one: then
+        nobody reads the slots through it any more.
         """
         if self._consumer is None or not (
-            0 <= slot < self.n_slots and 0 <= start <= stop <= SLOT_TEXT_BYTES
+            0 <= slot < self.n_slots
+            and 0 <= start <= stop <= (self.n_slots - slot) * SLOT_TEXT_BYTES
         ):
             raise ValueError(f"no such piece: slot {slot}, {start} to {stop}")
         offset = self._offset + slot * SLOT_TEXT_BYTES + start

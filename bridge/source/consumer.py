@@ -12,15 +12,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.source.account import Account, Fate
-from bridge.source.take import Portion, Range, Slot, Take
+from bridge.source.slots import Slots
+from bridge.source.take import Portion, Take
 from bridge.source.wakeups import Wakeups
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bridge.native.ring import Ring, RingView
     from bridge.source.bucket import Bucket
+    from bridge.source.slots import Range
 
 
 def _never() -> bool:
@@ -39,9 +41,10 @@ class Supply:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeups: Wakeups | None = None
         self._ring: Ring | None = None
-        # Kept here, for nothing else does: a view refers to its slot weakly.
-        self._held: dict[Ring, set[Slot]] = {}
-        self._ranges: deque[Range] = deque()
+        self._slots: Slots | None = None  # of that ring
+        # Kept here, for nothing else does: a view refers to its portion weakly.
+        self._open: set[Portion] = set()
+        self._ranges: deque[tuple[Slots, Range]] = deque()
         self._callbacks: list[Callable[[], None]] = []
         self._untold = False  # bytes were popped that no callback was told of
         self._before = Account()  # what ended generations generated, failed, spent and lost
@@ -84,8 +87,8 @@ class Supply:
         ranges, self._ranges = self._ranges, deque()
         self._purged += self._available
         self._available = 0
-        for slot, _, _ in ranges:
-            slot.drop()
+        for slots, part in ranges:
+            self._let_go(slots, (part,))
 
     def account(self) -> Account:
         """Say where every byte went."""
@@ -118,25 +121,25 @@ class Supply:
         ranges = self._ranges
         if left <= 0 or not ranges:
             return None
+        slots = ranges[0][0]
         taken: list[Range] = []
-        pieces: list[memoryview] = []
-        while left and ranges:
-            whole = slot, start, stop = ranges.popleft()
+        while left and ranges and ranges[0][0] is slots:
+            start, stop = ranges.popleft()[1]
             if stop - start > left:
                 cut = start + left
-                ranges.appendleft((slot, cut, stop))
-                slot.keeps += 1
-                whole = slot, start, cut
+                slots.cut(cut)
+                ranges.appendleft((slots, (cut, stop)))
                 stop = cut
             left -= stop - start
-            taken.append(whole)
-            pieces.append(slot.piece(start, stop))
+            taken.append((start, stop))
         text_bytes = wanted - left
         self._available -= text_bytes
         self._in_flight += text_bytes
         if self._cap is not None:
             self._cap.take(text_bytes // 4 * 3)
-        return Portion(self, taken, tuple(pieces), text_bytes)
+        portion = Portion(self, slots, taken, text_bytes)
+        self._open.add(portion)
+        return portion
 
     # ---- the take's side ------------------------------------------------------------------------
 
@@ -147,11 +150,10 @@ class Supply:
             self.halted = True
 
     def settle(self, portion: Portion, fate: Fate) -> None:
-        """Count the portion's bytes and let go of its ranges."""
+        """Count the portion's bytes and let go of them."""
         self._in_flight -= portion.text_bytes
         self._fates[fate] += portion.text_bytes
-        for slot, _, _ in portion.ranges:
-            slot.drop()
+        self._drop(portion)
 
     def restore(self, portion: Portion) -> None:
         """Put the portion's ranges back to the front."""
@@ -160,34 +162,28 @@ class Supply:
             self._cap.give_back(portion.text_bytes // 4 * 3)
         if portion.epoch != self.epoch:
             self._purged += portion.text_bytes
-            for slot, _, _ in portion.ranges:
-                slot.drop()
+            self._drop(portion)
             return
         self._available += portion.text_bytes
-        ranges = self._ranges
-        for slot, start, stop in reversed(portion.ranges):
-            if ranges and ranges[0][0] is slot and ranges[0][1] == stop:
-                _, _, stop = ranges.popleft()  # noqa: PLW2901  # grown together again
-                slot.drop()
-            ranges.appendleft((slot, start, stop))
+        ranges, slots = self._ranges, portion.slots
+        for part in reversed(portion.ranges):
+            slots.keep(part)
+            start, stop = part
+            meets = ranges and ranges[0][0] is slots and ranges[0][1][0] == stop
+            if meets and slots.join(stop):
+                stop = ranges.popleft()[1][1]
+            ranges.appendleft((slots, (start, stop)))
+        self._drop(portion)
         self._notify()
 
-    def slot_free(self, slot: Slot) -> None:
-        """Give the slot back to its ring; the last one of a ring that is done with closes it."""
-        ring = slot.ring
-        ring.release(slot.index)
-        self._held[ring].remove(slot)
-        if ring is not self._ring:
-            self._close_if_free(ring)
-
-    def view_died(self, slot: Slot) -> None:
-        """Drop one keep of the slot, on the supply's own thread."""
-        # The last view of a slot may die in a collection that another thread set off.
+    def portion_unseen(self, portion: Portion) -> None:
+        """Let go of what no view is left of, on the supply's own thread."""
+        # The last view may die in a collection that another thread set off.
         loop = self._loop
         if threading.get_ident() == self._thread or loop is None or loop.is_closed():
-            slot.drop()
+            self._drop(portion)
         else:
-            loop.call_soon_threadsafe(slot.drop)
+            loop.call_soon_threadsafe(self._drop, portion)
 
     # ---- the supervisor's side ------------------------------------------------------------------
 
@@ -196,7 +192,7 @@ class Supply:
         self._thread = threading.get_ident()
         self._loop = loop
         self._ring = ring
-        self._held[ring] = set()
+        self._slots = Slots(ring)
         self._wakeups = Wakeups(ring, loop, self._look)
 
     @property
@@ -214,7 +210,7 @@ class Supply:
     @property
     def held_slots(self) -> int:
         """Slots of the ring that the source cannot write to now."""
-        return 0 if self._ring is None else len(self._held[self._ring])
+        return 0 if self._slots is None else self._slots.held
 
     def begin_generation(self) -> None:
         """Take what the next source publishes; to be called before it is started."""
@@ -238,13 +234,13 @@ class Supply:
 
     def detach(self) -> None:
         """Let the ring go after end_generation(); it closes when its last slot is free."""
-        ring, self._ring = self._ring, None
-        if ring is None:
+        slots, self._slots, self._ring = self._slots, None, None
+        if slots is None:
             return
         if self._wakeups is not None:
             self._wakeups.close()
             self._wakeups = None
-        self._close_if_free(ring)
+        self._let_go(slots, ())
 
     def _made(self, view: RingView, *, ended: bool) -> Account:
         before = self._before
@@ -261,26 +257,29 @@ class Supply:
         )
 
     def _pull(self) -> None:
-        ring = self._ring
-        if ring is None or self.halted:
+        slots = self._slots
+        if slots is None or self.halted:
             return
         arrived = 0
-        held = self._held[ring]
-        while entries := ring.pop():
-            for index, text_bytes in entries:
-                slot = Slot(self, ring, index)
-                held.add(slot)
-                self._ranges.append((slot, 0, text_bytes))
-                arrived += text_bytes
+        for part in slots.pop():
+            self._ranges.append((slots, part))
+            arrived += part[1] - part[0]
         self._published += arrived
         self._available += arrived
         if arrived:
             self._untold = True
 
-    def _close_if_free(self, ring: Ring) -> None:
-        if not self._held[ring]:
-            del self._held[ring]
-            ring.close()
+    def _drop(self, portion: Portion) -> None:
+        if portion.drop():
+            self._open.remove(portion)
+            self._let_go(portion.slots, portion.ranges)
+
+    def _let_go(self, slots: Slots, ranges: Iterable[Range]) -> None:
+        """Drop ranges; a ring that no source fills any more closes with its last slot."""
+        for part in ranges:
+            slots.drop(part)
+        if slots is not self._slots and not slots.held:
+            slots.ring.close()
 
     def _look(self) -> None:
         # Whoever pops bytes first (a tick, the status page) is not who waits for them, and the ring

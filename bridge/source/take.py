@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A take: bytes that one request carries away, until their fate is known.
 
-Nothing is copied. A piece is a view into a ring slot; the slot goes back to the ring (which wipes
-it) when every part of it has met its fate and every view of it is gone, whoever held it last.
+Nothing is copied. A piece is a view into the ring; a slot goes back to the ring (which wipes it)
+when the takes that have a part of it have met their fates and no view of their bytes is left,
+whoever held it last.
 """
 
 from __future__ import annotations
@@ -10,89 +11,63 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
+from bridge.native.ring import SLOT_TEXT_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.native.ring import Ring
     from bridge.source.account import Fate
+    from bridge.source.slots import Range, Slots
 
 
 class StaleTake(Exception):
     """The bytes were purged before they were sent; they must not be."""
 
 
-class Slot:
-    """A popped slot, and what still keeps it: unfinished ranges and living views."""
-
-    __slots__ = ("_keeper", "_views", "index", "keeps", "ring")
-
-    def __init__(self, keeper: Keeper, ring: Ring, index: int) -> None:
-        self.ring = ring
-        self.index = index
-        self.keeps = 1  # the range that covers the whole slot
-        self._keeper = keeper
-        self._views: dict[int, weakref.ref[object]] = {}
-
-    def piece(self, start: int, stop: int) -> memoryview:
-        """View a part of the slot's text; the view keeps the slot."""
-        view, owner = self.ring.piece(self.index, start, stop)
-        self.keeps += 1
-        watch = weakref.ref(owner, self._view_died)
-        self._views[id(watch)] = watch
-        return view
-
-    def drop(self) -> None:
-        """Let go of one keep; the last one releases the slot."""
-        self.keeps -= 1
-        if not self.keeps:
-            self._keeper.slot_free(self)
-
-    def _view_died(self, view: weakref.ref[object]) -> None:
-        del self._views[id(view)]
-        self._keeper.view_died(self)
-
-
 class Keeper(Protocol):
-    """What a slot and a portion need of the supply that they came from."""
+    """What a portion needs of the supply that it came from."""
 
     epoch: int
 
-    def slot_free(self, slot: Slot) -> None:
-        """Give the slot back to its ring."""
-
-    def view_died(self, slot: Slot) -> None:
-        """Drop one keep of the slot, on the supply's own thread."""
+    def portion_unseen(self, portion: Portion) -> None:
+        """Hear, in any thread, that nobody can see the portion's bytes any more."""
 
     def check(self) -> None:
         """Purge, if there is a reason to; raises the epoch."""
 
     def settle(self, portion: Portion, fate: Fate) -> None:
-        """Count the portion's bytes and let go of its ranges."""
+        """Count the portion's bytes and let go of them."""
 
     def restore(self, portion: Portion) -> None:
         """Put the portion's ranges back to the front."""
 
 
-Range = tuple[Slot, int, int]  # slot, start and stop in its text
-
-
 class Portion:
-    """What a take has from one supply."""
+    """What a take has from one ring, kept for its fate and for whoever still sees its bytes."""
 
-    __slots__ = ("epoch", "keeper", "pieces", "ranges", "text_bytes")
+    __slots__ = ("_keeps", "_watch", "epoch", "keeper", "pieces", "ranges", "slots", "text_bytes")
 
     def __init__(
-        self,
-        keeper: Keeper,
-        ranges: Sequence[Range],
-        pieces: tuple[memoryview, ...],
-        text_bytes: int,
+        self, keeper: Keeper, slots: Slots, ranges: Sequence[Range], text_bytes: int
     ) -> None:
         self.keeper = keeper
         self.epoch = keeper.epoch
+        self.slots = slots
         self.ranges = ranges
-        self.pieces = pieces
         self.text_bytes = text_bytes
+        ring = slots.ring
+        view, owner = ring.piece(0, 0, ring.n_slots * SLOT_TEXT_BYTES)
+        self.pieces = tuple([view[start:stop] for start, stop in ranges])
+        self._watch = weakref.ref(owner, self._unseen)
+        self._keeps = 2
+
+    def drop(self) -> bool:
+        """Drop one of the two keeps; says whether that was the last."""
+        self._keeps -= 1
+        return not self._keeps
+
+    def _unseen(self, _owner: weakref.ref[object]) -> None:
+        self.keeper.portion_unseen(self)
 
 
 class Take:

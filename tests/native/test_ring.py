@@ -88,14 +88,24 @@ def test_pieces_concatenate_to_the_slot_and_cannot_be_written():
 
 
 @pytest.mark.parametrize(
-    ("slot", "start", "stop"), [(8, 0, 4), (-1, 0, 4), (0, -4, 4), (0, 8, 4), (0, 0, 16388)]
+    ("slot", "start", "stop"), [(8, 0, 4), (-1, 0, 4), (0, -4, 4), (0, 8, 4), (6, 0, 2 * 16384 + 4)]
 )
-def test_a_piece_beyond_the_slot_is_refused(slot, start, stop):
+def test_a_piece_beyond_the_slots_is_refused(slot, start, stop):
     with (
         Ring.create(8, 1, allow_unlocked=True) as ring,
         pytest.raises(ValueError, match="no such piece"),
     ):
         ring.piece(slot, start, stop)
+
+
+def test_a_piece_may_reach_into_the_slots_that_follow():
+    with RingAndSource().run(softtoken_path()) as both:
+        both.read_until(lambda: both.view().published_bytes > both.view().popped_bytes + 50_000)
+        both.source.close(1000)
+        whole, _ = both.ring.piece(0, 0, both.ring.n_slots * 16384)
+        parts = [both.ring.piece(slot, 0, 16384)[0] for slot in range(both.ring.n_slots)]
+        assert any(whole)
+        assert b"".join(parts) == whole
 
 
 def test_a_piece_dies_with_the_last_view_of_it():
