@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HEARTBEAT_SECONDS = 1.0
 _DRAIN_SECONDS = 5.0
 _SOON_SECONDS = 0.05
+_REST_SECONDS = 0.001  # bytes that come in the meantime are looked at together
 
 
 class Shape(Protocol):
@@ -138,10 +139,10 @@ class Pusher:
         visit.add_done_callback(ended)
 
     async def _sleep(self, until: float | None) -> None:
-        limit = self._clock() + _HEARTBEAT_SECONDS
-        seconds = (limit if until is None else min(limit, until)) - self._clock()
+        seconds = _HEARTBEAT_SECONDS if until is None else until - self._clock()
+        seconds = min(_HEARTBEAT_SECONDS, max(_REST_SECONDS, seconds))
+        alarm = asyncio.get_running_loop().call_later(seconds, self._wakeup.set)
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self._wakeup.wait()
-        except TimeoutError:
-            return
+            await self._wakeup.wait()
+        finally:
+            alarm.cancel()
