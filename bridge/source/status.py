@@ -45,21 +45,21 @@ class SourceStatus:
 
 
 class Rate:
-    """Bytes per second while there is space, averaged over RATE_SECONDS."""
+    """Bytes per second while there is space, averaged over RATE_SECONDS, or less at first."""
 
     def __init__(self) -> None:
         self.bytes_per_second = 0.0
-        self._known = False
+        self._known_seconds = 0.0
 
     def sample(self, n_bytes: int, seconds: float, *, full: bool) -> None:
         """Count what came in `seconds`; `full` says that there was no space for more at the end."""
         if seconds <= 0:
             return
         now = n_bytes / seconds
-        if full or not self._known:
+        if full or not (n_bytes or self._known_seconds):
             # It could have given more; what it gave is a lower bound.
             self.bytes_per_second = max(self.bytes_per_second, now)
-            self._known = self._known or bool(n_bytes)
             return
-        weight = -math.expm1(-seconds / RATE_SECONDS)
+        self._known_seconds += seconds
+        weight = max(-math.expm1(-seconds / RATE_SECONDS), seconds / self._known_seconds)
         self.bytes_per_second += weight * (now - self.bytes_per_second)

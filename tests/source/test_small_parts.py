@@ -99,10 +99,20 @@ def test_an_account_closes_only_when_both_sums_come_out():
 
 def test_a_full_ring_does_not_lower_the_rate():
     rate = Rate()
-    rate.sample(1000, 1.0, full=False)
+    rate.sample(10_000, 10.0, full=False)
     rate.sample(0, 1.0, full=True)
     assert rate.bytes_per_second == 1000
     rate.sample(0, 10.0, full=False)
     assert 300 < rate.bytes_per_second < 400
     rate.sample(5000, 1.0, full=True)
     assert rate.bytes_per_second == 5000
+
+
+def test_a_rate_is_known_within_a_few_samples_whatever_the_first_one_showed():
+    rate = Rate()
+    rate.sample(0, 0.25, full=False)  # before it runs
+    rate.sample(10, 0.25, full=False)  # it began at the end of this
+    rate.sample(100, 0.25, full=True)
+    for _ in range(19):
+        rate.sample(1000, 0.25, full=False)
+    assert rate.bytes_per_second > 3700
