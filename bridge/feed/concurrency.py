@@ -6,9 +6,12 @@ from collections import deque
 from enum import Enum
 
 _START = 8
-_BASELINE_SECONDS = 60.0  # the fastest answer within this time is what the vCenter can do unloaded
+_BASELINE_SECONDS = 60.0  # the fastest average within this time is what the vCenter can do unloaded
 _SLOWER_BY = 3.0  # this many times the baseline, and ...
 _SLOWER_BY_SECONDS = 0.1  # ... this much on top: queues have formed
+_TRIAL = 0.6  # to this part of the limit it is tried whether fewer requests are faster ones ...
+_HELPED = 0.85  # ... which they are when answers take less than this part of the time
+_SMOOTH = 8  # answers, over which the average goes
 _DECREASES_APART_SECONDS = 1.0
 _WINDOW = 20
 
@@ -24,8 +27,10 @@ class Outcome(Enum):
 
 
 class Gate:
-    """An additive-increase, multiplicative-decrease limit between 1 and `ceiling` requests.
+    """A limit between 1 and `ceiling` requests: additive increase, multiplicative decrease.
 
+    Before the first trouble it doubles in a round trip. Answers that have become slow lower it; if
+    they stay as slow, the way has become longer and no queue is ours: it goes back to where it was.
     The clock is the caller's: `now` is in seconds and only ever grows.
     """
 
@@ -35,8 +40,11 @@ class Gate:
         self._limit = float(min(_START, ceiling))
         self._paused_until = float("-inf")
         self._decreased_at = float("-inf")
-        self._smoothed_seconds: float | None = None
+        self._smoothed_seconds = 0.0
+        self._n_timed = 0
         self._baseline: deque[tuple[float, float]] = deque()  # (when, seconds), seconds rising
+        self._trial: tuple[float, float] | None = None  # limit when it got slow, seconds at worst
+        self._untroubled = True
         self._recent: deque[bool] = deque(maxlen=_WINDOW)  # True: a 503
 
     @property
@@ -81,24 +89,45 @@ class Gate:
                 self._decrease(now, 0.5)
         elif seconds is not None and self._is_slower(now, seconds):
             self._decrease(now, 0.9)
+            self._judge_trial(now)
         elif outcome is Outcome.GOOD and was_full:
-            self._limit = min(float(self.ceiling), self._limit + 1.0 / self._limit)
+            step = 1.0 if self._untroubled else 1.0 / self._limit
+            self._limit = min(float(self.ceiling), self._limit + step)
 
     def _decrease(self, now: float, factor: float) -> None:
         if now - self._decreased_at >= _DECREASES_APART_SECONDS:
             self._decreased_at = now
+            self._untroubled = False
             self._limit = max(1.0, self._limit * factor)
             self._recent.clear()
 
     def _is_slower(self, now: float, seconds: float) -> bool:
+        self._n_timed += 1
+        self._smoothed_seconds += (seconds - self._smoothed_seconds) / min(_SMOOTH, self._n_timed)
+        if self._n_timed < _SMOOTH:
+            return False
+        smoothed = self._smoothed_seconds
         baseline = self._baseline
-        while baseline and baseline[-1][1] >= seconds:
+        while baseline and baseline[-1][1] >= smoothed:
             baseline.pop()
-        baseline.append((now, seconds))
+        baseline.append((now, smoothed))
         while baseline[0][0] < now - _BASELINE_SECONDS:
             baseline.popleft()
-        smoothed = self._smoothed_seconds
-        smoothed = seconds if smoothed is None else smoothed + (seconds - smoothed) / 8
-        self._smoothed_seconds = smoothed
         fastest = baseline[0][1]
-        return smoothed > max(_SLOWER_BY * fastest, fastest + _SLOWER_BY_SECONDS)
+        if smoothed <= max(_SLOWER_BY * fastest, fastest + _SLOWER_BY_SECONDS):
+            self._trial = None
+            return False
+        limit, slowest = self._trial or (self._limit, 0.0)
+        self._trial = limit, max(slowest, smoothed)
+        return True
+
+    def _judge_trial(self, now: float) -> None:
+        """Go back to the limit of before if fewer requests at once did not make answers faster."""
+        if self._trial is None:
+            return
+        limit, slowest = self._trial
+        if self._limit <= max(1.0, _TRIAL * limit) and self._smoothed_seconds > _HELPED * slowest:
+            self._limit = min(limit, float(self.ceiling))
+            self._baseline.clear()
+            self._baseline.append((now, self._smoothed_seconds))
+            self._trial = None

@@ -1,5 +1,8 @@
 """The gate: few requests at first, more while the vCenter keeps up, fewer when it does not."""
 
+import heapq
+import random
+
 import pytest
 
 from bridge.feed.concurrency import Gate, Outcome
@@ -70,19 +73,6 @@ def test_many_hosts_away_at_once_do():
     assert gate.limit < 8
 
 
-def test_growing_latency_shrinks_it_and_a_uniformly_slow_vcenter_does_not():
-    slow = Gate(32)
-    for _ in range(300):
-        turn(slow, 0.0, Outcome.GOOD, 0.3)
-    assert slow.limit > 8
-    queueing = Gate(32)
-    for _ in range(20):
-        turn(queueing, 0.0, Outcome.GOOD, 0.01)
-    for second in range(20):
-        turn(queueing, 2.0 + 2 * second, Outcome.GOOD, 0.6)
-    assert queueing.limit < 8
-
-
 def test_a_pause_is_kept_and_only_ever_extended():
     gate = Gate(32)
     gate.pause(5.0)
@@ -119,3 +109,73 @@ def test_a_pause_whose_reason_is_gone_ends():
     assert not gate.is_open(1.0)
     gate.resume()
     assert gate.is_open(1.0)
+
+
+class Server:
+    """Answers looks in virtual time, at most `workers` at once; each takes what `seconds` says."""
+
+    def __init__(self, ceiling, seconds, workers=10**6):
+        self.gate = Gate(ceiling)
+        self.seconds = seconds
+        self.now = 0.0
+        self._free = [0.0] * min(workers, ceiling)
+        self._answers = []
+
+    def run(self, until, hosts_per_second=10**6):
+        """Look as often as the gate lets, and at most so often; returns looks per second."""
+        begun_at, n_looks, due = self.now, 0, self.now
+        while self.now < until:
+            while self.gate.is_open(self.now) and due <= self.now:
+                self.gate.begun()
+                due = max(due, self.now - 1.0) + 1.0 / hosts_per_second
+                start = max(self.now, heapq.heappop(self._free))
+                end = start + self.seconds()
+                heapq.heappush(self._free, end)
+                heapq.heappush(self._answers, (end, self.now))
+            if not self.gate.is_open(self.now) or (self._answers and self._answers[0][0] <= due):
+                self.now, asked = heapq.heappop(self._answers)
+                self.gate.ended(self.now, Outcome.GOOD, self.now - asked)
+                n_looks += 1
+            else:
+                self.now = due
+        return n_looks / (until - begun_at)
+
+
+@pytest.mark.parametrize("span", [(0.05, 0.05), (0.3, 0.3), (0.05, 0.3)])
+def test_a_long_way_is_no_queue_however_its_length_changes(span):
+    chance = random.Random(7)
+    server = Server(64, lambda: chance.uniform(*span))
+    server.run(5.0)
+    assert server.gate.limit == 64
+    least = 64 / (sum(span) / 2)
+    assert server.run(120.0) > 0.9 * least
+
+
+def test_a_way_that_becomes_longer_is_found_out_within_seconds():
+    length = 0.005
+    server = Server(64, lambda: length)
+    server.run(10.0)
+    length = 0.3
+    lowest = 64
+    for second in range(11, 30):
+        server.run(float(second))
+        lowest = min(lowest, server.gate.limit)
+    assert server.gate.limit > 55
+    assert lowest > 30
+    length = 0.05
+    server.run(60.0)
+    assert server.gate.limit == 64
+
+
+def test_a_queue_of_its_own_is_kept_short():
+    server = Server(256, lambda: 0.1, workers=4)
+    assert server.run(60.0) > 0.9 * 40
+    assert server.gate.limit < 24
+
+
+def test_a_queue_that_others_make_does_not_close_the_gate():
+    length = 0.01
+    server = Server(32, lambda: length)
+    server.run(10.0, hosts_per_second=100)
+    length = 0.25
+    assert server.run(120.0, hosts_per_second=100) > 90
