@@ -134,7 +134,7 @@ class Bridge:
                 self._face.switch(None, await self._face.made(self._config.status))
             except StatusError as error:
                 self._log.error(str(error))
-                return Exit.CONFIGURATION
+                return Exit.FAILURE  # the address may be there, or free, when it is tried again
         pusher = self._kept("pusher", self._pusher.run)
         others = [
             self._kept("readiness", self._watch),

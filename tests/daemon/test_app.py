@@ -39,10 +39,3 @@ def test_nothing_to_do_is_a_configuration_error(test_token_table, twin):
     text = configuration(test_token_table, twin)
     with pytest.raises(ConfigError, match="vcenter"):
         Bridge(parse(text[: text.index("[vcenter")].encode()), Notifier())
-
-
-async def test_a_port_that_is_taken_is_a_configuration_error(test_token_table, twin, port):
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
-    async with server:
-        bridge = Bridge(parse(configuration(test_token_table, twin, port).encode()), Notifier())
-        assert await bridge.run() is Exit.CONFIGURATION

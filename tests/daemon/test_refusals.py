@@ -2,6 +2,7 @@
 
 import json
 import resource
+import socket
 import subprocess
 import sys
 
@@ -54,6 +55,16 @@ def test_a_refused_pin_ends_the_run_and_is_tried_once(pin_table, token, twin, tm
     assert "PIN" in errors[0]
     assert "654321" not in errors[0]
     assert token.logins == 1
+
+
+def test_an_address_that_is_taken_may_be_free_at_the_next_start(pin_table, token, twin, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, errors = run(configuration(pin_table, twin, port), tmp_path)
+    assert code == 1  # neither 2 nor 77, which the unit does not restart
+    assert len(errors) == 1
+    assert errors[0].startswith(f"status.listen: cannot listen on 127.0.0.1:{port}: ")
+    assert token.logins == 0
 
 
 def test_with_a_state_directory_a_restart_does_not_try_it_again(pin_table, token, twin, tmp_path):
