@@ -3,7 +3,11 @@
 import argparse
 import asyncio
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from bridge.cli.arguments import add_config, add_json
@@ -52,11 +56,11 @@ def main(arguments: argparse.Namespace) -> int:
 async def _watch(config: BridgeConfig) -> None:
     screen = console()
     async with Fleet(config) as fleet:
-        with Live(console=screen, auto_refresh=False) as live:
+        with _shown_on(screen) as show:
             rows, read_at, trouble = await fleet.read(), time.monotonic(), ""
             pause = SAMPLE_SECONDS  # the second look tells what hosts use
             while True:
-                live.update(window(rows, screen, trouble), refresh=True)
+                show(window(rows, screen, trouble))
                 await asyncio.sleep(pause)
                 pause = _WATCH_SECONDS
                 try:
@@ -67,3 +71,13 @@ async def _watch(config: BridgeConfig) -> None:
                     # it may come back; what was seen last stays
                     age = duration_text(time.monotonic() - read_at)
                     trouble = f"seen {age} ago; {error}"
+
+
+@contextmanager
+def _shown_on(screen: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """Give what redraws the screen in place, or prints on where that is impossible."""
+    if not screen.is_terminal or screen.is_dumb_terminal:
+        yield screen.print
+        return
+    with Live(console=screen, auto_refresh=False) as live:
+        yield partial(live.update, refresh=True)

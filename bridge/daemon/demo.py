@@ -15,7 +15,7 @@ import uvloop
 from bridge.config import LogConfig, parse
 from bridge.daemon.app import Bridge
 from bridge.daemon.demo_twin import DemoTwin, TwinFailed
-from bridge.daemon.demo_view import LineView, LiveView, Progress
+from bridge.daemon.demo_view import LineView, LiveView, Progress, can_redraw
 from bridge.daemon.exits import Exit
 from bridge.daemon.sdnotify import Notifier
 from bridge.native import softtoken_path
@@ -54,7 +54,7 @@ def run(options: DemoOptions) -> int:
 
 
 async def _run(options: DemoOptions, config: BridgeConfig) -> Exit:
-    view = LiveView() if sys.stdout.isatty() and not options.json else LineView(mute=options.json)
+    view = LiveView() if can_redraw() and not options.json else LineView(mute=options.json)
     log.set_up(LogConfig(level="error"), view.stream)
     bridge = Bridge(config, Notifier())
     loop = asyncio.get_running_loop()

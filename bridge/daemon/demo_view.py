@@ -83,6 +83,12 @@ class View(Protocol):
         """Show it as it is now."""
 
 
+def can_redraw() -> bool:
+    """Whether standard output is a terminal that knows how to go back."""
+    console = Console()
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 class LiveView:
     """Redraws a table in place."""
 

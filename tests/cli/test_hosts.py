@@ -82,6 +82,15 @@ def test_a_vcenter_that_goes_away_does_not_end_the_watch(configured):
         assert "Traceback" not in terminal.text
 
 
+def test_a_terminal_that_cannot_redraw_gets_one_window_after_the_other(configured):
+    with Terminal() as terminal:
+        watch = terminal.run("hosts", "--watch", "--config", configured(), term="dumb")
+        terminal.read_until("is dry in")
+        assert "\x1b" not in terminal.text
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(20) == 130
+
+
 def test_a_wrong_password(command, configured, tmp_path):
     password = tmp_path / "password"
     password.write_text("hunter2")

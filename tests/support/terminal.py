@@ -32,14 +32,14 @@ class Terminal:
         os.close(self._end)
         os.close(self._main)
 
-    def run(self, *words: object) -> subprocess.Popen[bytes]:
+    def run(self, *words: object, term: str = "xterm") -> subprocess.Popen[bytes]:
         """Start `entropy-bridge WORDS` in it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "bridge.cli", *map(str, words)],
             stdin=self._end,
             stdout=self._end,
             stderr=self._end,
-            env=os.environ | {"TERM": "xterm"},
+            env=os.environ | {"TERM": term},
         )
         self._started.append(process)
         return process
