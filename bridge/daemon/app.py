@@ -16,6 +16,7 @@ from bridge.daemon.keep import keep
 from bridge.daemon.maker import Maker
 from bridge.daemon.reload import Reloader
 from bridge.daemon.shape import Shape
+from bridge.daemon.unfed import Unfed
 from bridge.daemon.view import View
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Policy
@@ -177,12 +178,15 @@ class Bridge:
 
     async def _watch(self) -> None:
         """Say READY once, and keep the status line of the service true."""
+        unfed = Unfed(self._log)
         while True:
             reasons = self._reasons()
             if not reasons and not self._was_ready:
                 self._was_ready = True
                 self._log.info("ready", status=self.status_url)
                 self._notifier.ready()
+            if self._was_ready:
+                unfed.look(self._planner.outlook(self._clock()), self._clock())
             self._notifier.status(reasons[0] if reasons else self._summary())
             await asyncio.sleep(_STATUS_SECONDS if self._was_ready else 0.1)
 
