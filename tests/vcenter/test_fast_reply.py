@@ -40,7 +40,7 @@ GOOD = [  # data, status, payload, keep-alive
     (OK + b"connection: keep-alive\r\nContent-Length: 2\r\n\r\n{}", 200, b"{}", True),
     (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\n{}", 200, b"{}", True),
     (b"HTTP/1.1 103 E\r\nContent-Length: 9\r\n\r\n" + CHUNKED + b"0\r\n\r\n", 200, b"", True),
-    (CHUNKED + b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", 200, b"abcde", True),
+    (CHUNKED + b"3;z\r\nabc\r\n2;x=y;z\r\nde\r\n0\r\n\r\n", 200, b"abcde", True),
     (CHUNKED + b"00A\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n", 200, b"0123456789", True),
 ]
 
@@ -109,6 +109,8 @@ BAD = [
     CHUNKED + b"1\nx\r\n",
     CHUNKED + b"1" * 16 + b"\r\n",
     CHUNKED + b"1;" + b"x" * 2000,
+    CHUNKED + b"1;\xff\r\nx\r\n0\r\n\r\n",
+    CHUNKED + b"1;a=b=c\r\nx\r\n0\r\n\r\n",
     CHUNKED + b"0\r\nnone\r\n\r\n",
     OK + b"A: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n",
     OK + b"A: " + b"a" * HEAD_BYTES_MAX,

@@ -19,7 +19,8 @@ _TRAILER = re.compile(_FIELD)
 # in a head whose letters were made small
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding|connection):([^\r]*+)")
 _TELLING = re.compile(rb"\n(retry-after|date|location):([^\r]*+)")
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_EXTENSION = rb";[!#$%&'*+.^_`|~0-9A-Za-z-]++(?:=[!#$%&'*+.^_`|~0-9A-Za-z-]++)?"
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:" + _EXTENSION + rb")*+")
 _LENGTH_DIGITS_MAX = 15
 _BLANK = b" \t"
 _WITHOUT_PAYLOAD = (204, 304)
