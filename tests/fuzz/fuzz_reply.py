@@ -10,9 +10,8 @@ import atheris
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpResponseParser
 
-with atheris.instrument_imports(include=["bridge.vcenter.fastpath.reply"]):
-    from bridge.vcenter.fastpath.reply import ReplyReader
-    from bridge.vcenter.path import NotHttp
+from bridge.vcenter.fastpath.reply import ReplyReader
+from bridge.vcenter.path import NotHttp
 
 PAYLOAD_BYTES_MAX = 1000
 LOOP = asyncio.new_event_loop()
@@ -60,5 +59,6 @@ def one_input(data: bytes) -> None:
 
 
 if __name__ == "__main__":
+    atheris.instrument_all()  # an import hook would miss what is installed in place
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()
