@@ -17,7 +17,8 @@ from tests.support.native_source import RingAndSource
 from tests.support.testtoken import Mode
 
 N_SLOTS = 11
-SCRIBBLE_SECONDS = 2.0
+SCRIBBLE_WORDS = 50_000
+TAKES_LEAST = 100
 
 
 @pytest.fixture
@@ -89,9 +90,11 @@ async def test_garbage_everywhere(ring, supply, producer):
     start = np.frombuffer(ring.map, np.uint8).ctypes.data
     choose = random.Random(3)
     takes, n_taken = [], 0
-    producer.begin("scribble", SCRIBBLE_SECONDS)
-    answer = asyncio.create_task(asyncio.to_thread(producer.end))
-    while not answer.done():
+    answer = None
+    while n_taken < TAKES_LEAST or not answer.done():
+        if answer is None or answer.done():
+            producer.begin("scribble", SCRIBBLE_WORDS)
+            answer = asyncio.create_task(asyncio.to_thread(producer.end))
         if (take := supply.take(3 * choose.randrange(1, 30_000))) is not None:
             assert sum(map(len, take.pieces)) == take.text_bytes
             takes.append(take)
@@ -111,14 +114,12 @@ async def test_garbage_everywhere(ring, supply, producer):
         del take
         assert supply.account().in_flight == sum(take.raw_bytes for take in takes)
         await asyncio.sleep(0)
-    assert int(answer.result()) > 10_000
-    assert n_taken > 100
     for take in takes:
         take.done(Fate.UNKNOWN)
 
 
 async def test_after_it_an_honest_source_finds_a_ring(ring, supply, producer):
-    producer.order("scribble", 0.3)
+    producer.order("scribble", SCRIBBLE_WORDS)
     supply.purge()
     supply.end_generation()
     producer.kill()

@@ -1,7 +1,7 @@
 """A producer that keeps no rule: a process with a ring's descriptors and orders on its stdin.
 
 `publish SLOT TEXT_BYTES` puts an entry into lane 0, whatever it says; `write SLOT BYTE` fills a
-slot; `scribble SECONDS` overwrites header, lanes and index rings with anything, again and again;
+slot; `scribble WORDS` overwrites header, lanes and index rings with anything, again and again;
 `resize` tries to change the file. Each is answered by a line. Offsets are those of
 native/src/ring/layout.h.
 """
@@ -16,7 +16,6 @@ import random
 import struct
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -118,18 +117,15 @@ class _Producer:
             )
         )
 
-    def scribble(self, seconds: str) -> str:
-        end = time.monotonic() + float(seconds)
-        n_words = 0
-        while time.monotonic() < end:
+    def scribble(self, n_words: str) -> str:
+        for _ in range(int(n_words) // WORDS_AT_ONCE):
             for _ in range(WORDS_AT_ONCE):
                 at = self._random.randrange(0, self._arena, 8)
                 if self._random.random() < 0.5:  # where it hurts: heads and entries
                     at = LANE + 8 * self._random.choice((0, 8, *range(40, 40 + self._n_entries)))
                 struct.pack_into("=Q", self._map, at, self._garbage())
-            n_words += WORDS_AT_ONCE
             os.eventfd_write(self._data_eventfd, 1)
-        return str(n_words)
+        return "scribbled"
 
     def _garbage(self) -> int:
         match self._random.randrange(4):
