@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _RATE_MARGIN = 1.1
 _SHARE_OF_TIME_TO_DRY = 1.0 / 16.0
+_SHARE_THAT_IS_SOON = 0.5
 _INFLOW_SECONDS = (1.0, 60.0)
 _LASTS_SECONDS = (0.5, 5.0)
 _LASTS_SECONDS_PER_HOST = 6e-4
@@ -47,14 +48,14 @@ class Scarcity:
     def lacks_seconds(self, host: Host, now: float) -> float:
         """Return for how much longer a host has to last to last as long as the bytes do.
 
-        Bytes beyond that are taken from those who run dry before it. Who comes near it counts as
-        being there, because neither moment is known better than that; below its watermark it does
-        not, so that no bytes are kept while somebody is low.
+        Bytes beyond that are taken from those who run dry before it. Who is neither low nor runs
+        dry in the first half of that time lacks nothing yet: in the reserve the bytes can still go
+        to whoever turns out to need them.
         """
-        lacks = self.lasts_until - host.dry_at
-        if 0.0 < lacks <= (self.lasts_until - now) * _SHARE_OF_TIME_TO_DRY < math.inf:
-            return lacks if host.may_be_low else 0.0
-        return lacks
+        soon = now + (self.lasts_until - now) * _SHARE_THAT_IS_SOON
+        if self.lasts_until < math.inf and host.dry_at > soon and not host.may_be_low:
+            return 0.0
+        return self.lasts_until - host.dry_at
 
     def look(self, now: float, stock: Stock, groups: Collection[Group]) -> None:
         """Find out anew what is older than it may be."""

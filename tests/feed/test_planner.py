@@ -169,10 +169,10 @@ def test_a_volatile_host_is_looked_at_sooner_but_not_all_the_time():
 
 
 def test_scarce_bytes_lift_the_neediest_to_a_common_time_to_dry():
-    planner = fleet({f"h{i}": 200 * KIB for i in range(9)} | {"low": 110 * KIB})
-    decision = feed(planner, 0.0, Stock(190 * KIB, 2048 * KIB, 0.0))
+    planner = fleet({f"h{i}": 200 * KIB for i in range(9)} | {"low": 104 * KIB})
+    decision = feed(planner, 0.0, Stock(196 * KIB, 2048 * KIB, 0.0))
     assert decision.key == key("low")
-    assert decision.n_bytes == pytest.approx((90 + 10) * KIB, rel=0.01)
+    assert decision.n_bytes == pytest.approx((96 + 10) * KIB, rel=0.01)
 
 
 def test_scarce_bytes_are_not_spent_on_those_above_while_the_needy_wait():
@@ -197,15 +197,16 @@ def test_who_lasts_as_long_as_the_bytes_do_gets_none_of_the_last_ones():
 
 
 def test_nobody_is_lifted_beyond_where_the_bytes_end():
-    planner = fleet({"first": 250 * KIB} | {f"h{i}": 300 * KIB for i in range(9)})
-    decision = feed(planner, 0.0, Stock(100 * KIB, 2048 * KIB, 0.0))
+    planner = fleet({"first": 120 * KIB} | {f"h{i}": 300 * KIB for i in range(9)})
+    decision = feed(planner, 0.0, Stock(230 * KIB, 2048 * KIB, 0.0))
     assert decision.key == key("first")
-    assert decision.n_bytes == pytest.approx((50 + 5) * KIB, rel=0.01)
+    assert decision.n_bytes == pytest.approx((180 + 5) * KIB, rel=0.01)
 
 
-def test_bytes_are_kept_while_all_last_nearly_as_long_as_they_do():
-    planner = fleet({f"h{i}": 300 * KIB for i in range(10)})
+def test_bytes_are_kept_while_nobody_is_low_or_dry_before_half_of_what_they_last():
+    planner = fleet({"first": 180 * KIB} | {f"h{i}": 300 * KIB for i in range(9)})
     assert idle(planner, 0.0, Stock(100 * KIB, 2048 * KIB, 0.0)) > 1.0
+    assert feed(planner, 0.0, Stock(1600 * KIB, 2048 * KIB, 5.0 * KIB)).key == key("first")
     low = fleet({f"h{i}": 100 * KIB for i in range(10)})
     assert feed(low, 0.0, Stock(30 * KIB, 2048 * KIB, 0.0)).n_bytes == 3 * KIB
 
