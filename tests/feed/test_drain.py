@@ -55,6 +55,15 @@ def test_an_odd_reading_hardly_shortens_what_a_level_is_thought_to_last():
     assert shaken.until_used(300_000.0) < 1.5 * calm.until_used(300_000.0)
 
 
+@given(st.floats(1, 2e4), st.integers(4, 40), st.floats(0, 1e9))
+def test_no_single_reading_moves_an_estimate_far(rate, readings, odd):
+    calm, shaken = after(*[rate] * readings), after(*[rate] * readings, odd)
+    most = 4.0 * max(calm.near, calm.far, PRIOR_BYTES_PER_SECOND)
+    assert shaken.near == pytest.approx(after(*[rate] * (readings + 1)).near, rel=1e-6)
+    assert abs(shaken.far - calm.far) <= 0.25 * most
+    assert shaken.peak <= max(calm.peak, most) * 1.001
+
+
 def test_a_burst_that_was_borne_out_is_remembered_when_the_level_is_low():
     drain = after(*[500.0] * 10, 5000.0, 5000.0, *[500.0] * 45)
     assert drain.until_used(10_000.0) > 2000.0
