@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.support.virtual_fleet import KIB, Outage, Segments, VirtualHost, VirtualSupply, steady
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 FULL = 512 * KIB
 HOSTS_PER_VCENTER = 2500
 RING = 2048 * KIB
+_LARGE_HOST_SECONDS = 2e6
+
+
+class Spell(NamedTuple):
+    """A time of even use, after which it changes; how long it lasts has no memory."""
+
+    bytes_per_second: float
+    mean_seconds: float
 
 
 def constant(seed: int) -> Segments:
@@ -27,14 +35,18 @@ def heavy_tailed(seed: int) -> Segments:
     return steady(min(16 * 1024.0, 1024.0 / 3.0 * random.Random(seed).paretovariate(1.5)))
 
 
+CALM = Spell(512.0, 120.0)
+BURST = Spell(5 * 1024.0, 15.0)
+
+
 def bursty(seed: int) -> Segments:
-    """512 B/s with bursts of 5 KiB/s; 1 KiB/s on average."""
+    """512 B/s with bursts of 5 KiB/s, and no telling when they come; 1 KiB/s on average."""
 
     def segments() -> Iterator[tuple[float, float]]:
         dice = random.Random(seed)
         while True:
-            yield dice.expovariate(1 / 120), 512.0
-            yield dice.expovariate(1 / 15), 5 * 1024.0
+            for spell in (CALM, BURST):
+                yield dice.expovariate(1 / spell.mean_seconds), spell.bytes_per_second
 
     return segments
 
@@ -77,6 +89,11 @@ class Scenario:
         return ", ".join(parts)
 
     @property
+    def outage_start(self) -> float:
+        """When the HSM goes away; 0 if it does not."""
+        return self.hsm_outage[0] if self.hsm_outage else 0.0
+
+    @property
     def concurrency(self) -> int:
         return max(32, self.hosts // 100)
 
@@ -108,10 +125,18 @@ def small(hosts: int) -> list[Scenario]:
     matrix = [
         Scenario(hosts, drain, rate, seconds) for drain in DRAINS for rate, seconds in rates.items()
     ]
+    away = [
+        Scenario(hosts, drain, 2.0, 900.0, hsm_outage=(100.0, 100.0 + seconds))
+        for drain, seconds in (
+            ("constant", 300.0),
+            ("constant", 600.0),
+            ("heavy-tailed", 400.0),
+            ("bursty", 300.0),
+        )
+    ]
     return [
         *matrix,
-        Scenario(hosts, "constant", 2.0, 900.0, hsm_outage=(100.0, 500.0)),
-        Scenario(hosts, "heavy-tailed", 2.0, 900.0, hsm_outage=(100.0, 500.0)),
+        *away,
         Scenario(hosts, "constant", 2.0, 900.0, vcenter_outage=(100.0, 400.0)),
         Scenario(hosts, "heavy-tailed", 0.5, 600.0, start=0.3),
     ]
@@ -119,6 +144,10 @@ def small(hosts: int) -> list[Scenario]:
 
 def large(sizes: Sequence[int]) -> list[Scenario]:
     """Many hosts that start low at half of what they use; the larger, the shorter."""
+    most_seconds = {"constant": 320.0, "bursty": 320.0, "heavy-tailed": 400.0}
     return [
-        Scenario(hosts, "heavy-tailed", 0.5, min(400.0, 2e6 / hosts), start=0.3) for hosts in sizes
+        Scenario(hosts, drain, 0.5, min(seconds, _LARGE_HOST_SECONDS / hosts), start=0.3)
+        for hosts in sizes
+        for drain, seconds in most_seconds.items()
+        if drain == "heavy-tailed" or hosts <= _LARGE_HOST_SECONDS / seconds
     ]

@@ -14,13 +14,13 @@ from bridge.feed.decision import Decision, Feed, HostKey, Idle, Look
 from bridge.feed.hoststate import Reading
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Stock
+from tests.support.clairvoyant import clairvoyant_seconds
 from tests.support.virtual_fleet import (
     Outage,
     Segments,
     VirtualFleet,
     VirtualHost,
     VirtualSupply,
-    clairvoyant_seconds,
     steady,
 )
 
@@ -92,6 +92,15 @@ def test_a_watermark_in_bits_that_passes_for_bytes_hardly_matters():
     fleet.run(bound * 1.01, stop=lambda: fleet.first("first_dry") < math.inf)
     all_promises_kept(fleet)
     assert 0.95 * bound < fleet.first("first_dry") <= bound
+
+
+def test_the_bound_counts_what_hosts_and_ring_cannot_keep():
+    """An hour of plenty helps nobody through an outage that is longer than full pools last."""
+    crowd = hosts([1024.0] * 10)
+    hsm = VirtualSupply([(0.0, 1e6), (3600.0, 0.0)], capacity=100 * KIB, level=0)
+    assert clairvoyant_seconds(crowd, hsm, limit=5000, anew=[3600.0]) == pytest.approx(4122)
+    assert clairvoyant_seconds(crowd, hsm, limit=5000) == math.inf
+    assert clairvoyant_seconds(crowd, hsm, keep=0.5, limit=5000, anew=[0.0, 3600.0]) < 4122
 
 
 def test_an_hsm_just_fast_enough_keeps_everybody_above_the_watermark():
