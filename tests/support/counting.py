@@ -216,7 +216,9 @@ class _Claims:
         end = (int(self.whole[-1]) if len(self.whole) else 0) + BEYOND
         if end - len(self.whole) > MISSING_MAX:
             return None
-        return _Haystack(np.setdiff1d(np.arange(end, dtype=np.uint64), self.whole).tolist())
+        missing = np.ones(end, dtype=bool)
+        missing[self.whole] = False
+        return _Haystack(np.flatnonzero(missing).tolist())
 
     def _with_middle(self, gap: _Gap) -> Iterator[list[_Piece]]:
         """Ways to read a gap that holds bytes of blocks that neither neighbour belongs to."""
