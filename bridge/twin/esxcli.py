@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.twin.entropyd import Entropyd, State
-from bridge.twin.parameters import DEFAULTS, Parameters
+from bridge.twin.parameters import DEFAULTS, RANGES, Parameters
 
 NAMES = {
     "memory-cache-size": ("Memory Cache Size Kibibytes", "the size of the memory cache in KiB"),
@@ -45,6 +45,8 @@ def run_esxcli(arguments: Sequence[str], daemon: Entropyd, now: float) -> tuple[
                 return 0, _get(options, daemon.parameters)
             case ["system", "entropyd", "set", *options]:
                 return 0, _set(options, daemon, now)
+            case [*_, "--help"]:
+                return 0, "Usage: esxcli system entropyd get|set [options]\n"
             case _:
                 return 1, "Error: the twin knows: esxcli system entropyd get|set\n"
     except _Usage as error:
@@ -117,9 +119,13 @@ def _pairs(options: list[str]) -> list[tuple[str, str]]:
 
 
 def _number(name: str, value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", value):
+    if not re.fullmatch(r"[0-9]+", value):
         raise _Usage(f"--{name} must be a whole number, not {value}")
-    return int(value)
+    low, high = RANGES[_field(name)]
+    digits = value.lstrip("0") or "0"
+    if len(digits) > len(str(high)):  # maybe more than Python would read
+        raise _Usage(f"--{name} must be between {low} and {high}, and has {len(digits)} digits")
+    return int(digits)
 
 
 def _field(name: str) -> str:

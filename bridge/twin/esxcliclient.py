@@ -19,6 +19,9 @@ def add_esxcli_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="the twin's port, if several are running")
     parser.add_argument("--host", required=True, help="identifier or name of the host")
     parser.add_argument(
+        "--json", action="store_true", help="print exit code and output as one JSON document"
+    )
+    parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
         metavar="system entropyd get|set …",
@@ -33,7 +36,9 @@ def run_esxcli_command(arguments: argparse.Namespace) -> int:
     except TwinError as error:
         sys.stderr.write(f"entropy-bridge twin: {error}\n")
         return 2
-    (sys.stdout if code == 0 else sys.stderr).write(output)
+    if arguments.json:
+        output = json.dumps({"exit_code": code, "output": output}) + "\n"
+    (sys.stdout if code == 0 or arguments.json else sys.stderr).write(output)
     return code
 
 

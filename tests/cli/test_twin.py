@@ -31,5 +31,9 @@ def test_esxcli_speaks_to_a_running_twin(command):
         words = ("twin", "esxcli", "--port", port, "--host", "host-1001", "system", "entropyd")
         assert command(*words, "set", "--memory-cache-low-watermark=30").code == 0
         run = command(*words, "get")
+        shown = command(*words[:2], "--json", *words[2:], "get")
+        refused = command(*words[:2], "--json", *words[2:], "put")
     assert (run.code, run.err) == (0, "")
+    assert json.loads(shown.out) == {"exit_code": 0, "output": run.out}
+    assert (refused.code, json.loads(refused.out)["exit_code"]) == (1, 1)
     assert "Memory Cache Low Watermark Percentage: 30\n" in run.out

@@ -100,6 +100,7 @@ def test_reset_all_and_resets_that_add_up(daemon):
         ("--memory-cache-size=1.5", "whole number"),
         ("--memory-cache-size=512k", "whole number"),
         ("--memory-cache-size=99999999", "between 1 and"),
+        ("--memory-cache-size=" + 5000 * "9", "between 1 and"),
         ("--memory-cache-low-watermark=0", "between 1 and 99"),
         ("--memory-cache-low-watermark=100", "between 1 and 99"),
         ("--external-entropy-lost-timeout=0", "between 1 and"),
@@ -141,6 +142,7 @@ def test_help_names_every_option(daemon):
     for name in (*NAMES, "reset", "all|"):
         assert name in text
     assert "--default-values" in esxcli(daemon, "system entropyd get --help")[1]
+    assert esxcli(daemon, "system entropyd --help")[0] == 0
 
 
 def test_a_host_that_hangs_answers_nothing(daemon):
