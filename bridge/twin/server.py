@@ -154,6 +154,7 @@ class TwinServer:
     def _directory(self) -> Path:
         given = self._options.directory
         if given is not None:
+            given = given.absolute()  # others are told of the files in it
             try:
                 given.mkdir(mode=0o700, exist_ok=True)
             except OSError as error:

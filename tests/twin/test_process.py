@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.twin.options import TwinError, TwinOptions
+from bridge.twin.server import TwinServer
 from tests.support.bridge import wait_until
 from tests.support.twin import TwinProcess
 
@@ -132,3 +133,13 @@ def test_loopback_is_the_default_and_the_exception_is_explicit():
     assert TwinOptions(address="192.0.2.1", allow_remote=True).address == "192.0.2.1"
     with pytest.raises(TwinError):
         TwinOptions(address="vcenter.example.test")
+
+
+async def test_files_are_told_by_paths_that_hold_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    server = TwinServer(TwinOptions(hosts=1, directory=Path("twin")))
+    address = await server.start()
+    assert address.ca_file == tmp_path / "twin" / "ca.pem"
+    assert address.password_file == tmp_path / "twin" / "password"
+    await server.stop()
+    assert list((tmp_path / "twin").iterdir()) == []
