@@ -62,7 +62,8 @@ def _failed(error: Exception) -> int:
         print_error(str(error))
         return Code.USAGE
     if isinstance(error, OSError):
-        print_error(str(error))
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print_error(f"{where}{error.strerror or error}")
     else:
         print_error(f"{_described(error)}; this is a bug, please report it")
     return Code.FAILURE

@@ -41,6 +41,10 @@ _REMEDIES = {
     Err.ERR_LOAD: f"{_VENDORS}, and install what it needs",
     Err.ERR_NOT_MODULE: _VENDORS,
 }
+_CKR_TOKEN_NOT_RECOGNIZED = 0xE1  # also of a token that was never initialised
+_INITIALISE = (
+    "initialise the token with its vendor's tool, or name the module's own configuration in env"
+)
 
 
 def exit_for(err: Err) -> Exit:
@@ -51,5 +55,11 @@ def exit_for(err: Err) -> Exit:
 def line_for(error: Exception) -> str:
     """Say in one line what went wrong, and what to do where that is known."""
     line = str(error) or type(error).__name__
-    remedy = _REMEDIES.get(error.err) if isinstance(error, NativeError) else None
+    remedy = _remedy(error) if isinstance(error, NativeError) else None
     return f"{line}; {remedy}" if remedy else line
+
+
+def _remedy(error: NativeError) -> str | None:
+    if error.ckr == _CKR_TOKEN_NOT_RECOGNIZED:
+        return _INITIALISE
+    return _REMEDIES.get(error.err)

@@ -106,6 +106,17 @@ def test_a_wrong_pin_is_one_line(command, softhsm, pin_file):
     assert (run.code, run.out) == (1, "")
 
 
+def test_a_token_without_its_configuration_is_one_line(command, tmp_path):
+    (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path}\n")
+    run = command(
+        *("hsm", "random", "--module", SOFTHSM, "--bytes", "3", "--hex"),
+        *("--env", f"SOFTHSM2_CONF={tmp_path}/softhsm2.conf"),
+    )
+    assert "CKR_TOKEN_NOT_RECOGNIZED (0xE1)" in run.error
+    assert run.error.endswith(", or name the module's own configuration in env")
+    assert run.code == 1
+
+
 def test_a_token_that_is_not_there_is_one_line(command, softhsm):
     run = command("hsm", "random", *softhsm, "--token-label", "x", "--bytes", "3", "--hex")
     assert "no token labelled 'x'; present: 'entropy'" in run.error
