@@ -44,22 +44,28 @@ size_t bn_packer_room(const struct bn_packer *packer) {
   return room < packer->carry ? 0 : room - packer->carry;
 }
 
+static void put(struct bn_packer *packer) {
+  packer->text = NULL;
+  bn_ring_lane_put(packer->lane, packer->slot, packer->text_bytes);
+}
+
 void bn_packer_flush(struct bn_packer *packer) {
   if (packer->text == NULL)
     return;
-  packer->text = NULL;
-  bn_ring_lane_publish(packer->lane, packer->slot, packer->text_bytes);
+  put(packer);
+  bn_ring_lane_hand_over(packer->lane);
 }
 
 enum bn_err bn_packer_pack(struct bn_packer *packer, size_t raw_bytes, uint64_t now_ns) {
   const uint8_t *raw = packer->buffer - packer->carry;
   size_t n_groups = (packer->carry + raw_bytes) / 3;
   const uint32_t left = (uint32_t)((packer->carry + raw_bytes) % 3);
+  uint32_t n_put = 0;
   while (n_groups > 0) {
     if (packer->text == NULL) {
       packer->text = bn_ring_lane_take(packer->lane, &packer->slot);
       if (packer->text == NULL)
-        return BN_ERR_RING;
+        break;
       packer->text_bytes = 0;
       packer->since_ns = now_ns;
     }
@@ -69,9 +75,15 @@ enum bn_err bn_packer_pack(struct bn_packer *packer, size_t raw_bytes, uint64_t 
     raw += n * 3;
     n_groups -= n;
     packer->text_bytes += (uint32_t)(n * 4);
-    if (packer->text_bytes == BN_SLOT_TEXT_BYTES)
-      bn_packer_flush(packer);
+    if (packer->text_bytes == BN_SLOT_TEXT_BYTES) {
+      put(packer);
+      n_put++;
+    }
   }
+  if (n_put > 0)
+    bn_ring_lane_hand_over(packer->lane);
+  if (n_groups > 0)
+    return BN_ERR_RING;
   memmove(packer->buffer - left, raw, left);
   bn_wipe(packer->buffer - CARRY_BYTES, CARRY_BYTES - left);
   packer->carry = left;

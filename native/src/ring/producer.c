@@ -155,16 +155,24 @@ char *bn_ring_lane_take(struct bn_lane *lane, uint32_t *slot) {
          (size_t)entry * BN_SLOT_TEXT_BYTES;
 }
 
-void bn_ring_lane_publish(struct bn_lane *lane, uint32_t slot, uint32_t text_bytes) {
+void bn_ring_lane_put(struct bn_lane *lane, uint32_t slot, uint32_t text_bytes) {
   // Published by the store to filled_head.
   atomic_store_explicit(&lane->filled[lane->filled_head & lane->entry_mask],
                         bn_ring_entry_pack(slot, text_bytes), memory_order_relaxed);
   lane->filled_head++;
   bn_counter_add(&lane->counters->published_bytes, text_bytes / 4 * 3);
-  // As a release, pairs with the acquire in pop_lane: text and entry are there before the head.
+}
+
+void bn_ring_lane_hand_over(struct bn_lane *lane) {
+  // As a release, pairs with the acquire in pop_lane: texts and entries are there before the head.
   // Sequentially consistent for the wake-up: pairs with the look in bn_ring_arm.
   atomic_store_explicit(&lane->counters->filled_head, lane->filled_head, memory_order_seq_cst);
   bn_wake_give(&lane->ring->header->data_waiting, lane->ring->data_eventfd);
+}
+
+void bn_ring_lane_publish(struct bn_lane *lane, uint32_t slot, uint32_t text_bytes) {
+  bn_ring_lane_put(lane, slot, text_bytes);
+  bn_ring_lane_hand_over(lane);
 }
 
 void bn_ring_lane_wait(struct bn_lane *lane, int32_t stop_fd, int timeout_ms) {

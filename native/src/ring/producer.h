@@ -42,7 +42,12 @@ uint32_t bn_ring_lane_available(const struct bn_lane *lane);
 // Takes a free slot; NULL when there is none. BN_SLOT_TEXT_BYTES at the result are the reader's
 // until it publishes the slot.
 char *bn_ring_lane_take(struct bn_lane *lane, uint32_t *slot);
-// Hands over a slot with `text_bytes` of text, a positive multiple of 4, and wakes the consumer.
+// Lines up a slot with `text_bytes` of text, a positive multiple of 4.
+void bn_ring_lane_put(struct bn_lane *lane, uint32_t slot, uint32_t text_bytes);
+// Hands over what is lined up and wakes the consumer, once for all of it: a wake-up takes longer
+// than a slot is filled in.
+void bn_ring_lane_hand_over(struct bn_lane *lane);
+// Both, for one slot.
 void bn_ring_lane_publish(struct bn_lane *lane, uint32_t slot, uint32_t text_bytes);
 // Sleeps until a slot is free, `stop_fd` is readable, or the time is over (-1: without end). May
 // return early.
