@@ -431,11 +431,16 @@ int main(void) {
   same_word(&bn_scan_plain);
   model_agrees(&bn_scan_plain);
 #if defined(__x86_64__)
-  if (bn_scan_best() == &bn_scan_avx2) {
+  if (bn_scan_best() != &bn_scan_plain) {
     same_word(&bn_scan_avx2);
     model_agrees(&bn_scan_avx2);
   } else
     (void)printf("avx2: SKIPPED, this processor does not run it\n");
+  if (bn_scan_best() == &bn_scan_avx512bw) {
+    same_word(&bn_scan_avx512bw);
+    model_agrees(&bn_scan_avx512bw);
+  } else
+    (void)printf("avx512bw: SKIPPED, this processor does not run it\n");
 #endif
   CHECK_EQUAL(bn_health_bytes(), sizeof health);
   return 0;

@@ -10,6 +10,8 @@
 
 const struct bn_scan *bn_scan_best(void) {
 #if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+    return &bn_scan_avx512bw;
   if (__builtin_cpu_supports("avx2"))
     return &bn_scan_avx2;
 #endif

@@ -32,6 +32,7 @@ struct bn_scan {
 
 extern const struct bn_scan bn_scan_plain;
 extern const struct bn_scan bn_scan_avx2;
+extern const struct bn_scan bn_scan_avx512bw;
 
 // The fastest that this processor runs.
 const struct bn_scan *bn_scan_best(void);

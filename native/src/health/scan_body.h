@@ -38,7 +38,8 @@ static inline uint32_t sum(bytes_v vector) {
   return (uint32_t)(total * UINT64_C(0x0001000100010001) >> 48);
 }
 
-static inline int look(const uint8_t *span, size_t len_bytes, uint8_t symbol, uint32_t *n_equal) {
+static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbol,
+                            uint32_t *n_equal) {
   const bytes_v symbols = symbol - (bytes_v){0};
   bytes_v equal = {0};
   longs_v found = {0};
@@ -54,21 +55,6 @@ static inline int look(const uint8_t *span, size_t len_bytes, uint8_t symbol, ui
   return any(found) == 0;
 }
 
-static int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbol, uint32_t *n_equal) {
-  return look(span, len_bytes, symbol, n_equal);
-}
-
-static size_t scan_windows(const uint8_t *windows, size_t n_windows) {
-  for (size_t i = 0; i < n_windows; i++) {
-    const uint8_t *window = windows + i * BN_HEALTH_WINDOW_BYTES;
-    uint32_t n_equal = 0;
-    if (!look(window, BN_HEALTH_WINDOW_BYTES, window[0], &n_equal) ||
-        n_equal >= BN_HEALTH_PROPORTION_DISCARD)
-      return i;
-  }
-  return n_windows;
-}
-
 static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_bytes) {
   longs_v found = {0};
   for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES)
@@ -76,8 +62,4 @@ static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_b
   return any(found) != 0;
 }
 
-const struct bn_scan SCAN = {
-    .span = scan_span,
-    .windows = scan_windows,
-    .same_word = scan_same_word,
-};
+#include "health/scan_windows.h"

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fast looks with AVX-512. What is left of a span behind whole registers, half a register, is
+// looked at with AVX2.
+
+#include "health/scan.h"
+
+#if !defined(__AVX512F__) || !defined(__AVX512BW__)
+#error "scan_avx512bw.c is compiled with -mavx512f -mavx512bw -mpopcnt"
+#endif
+#include <immintrin.h>
+
+#define VECTOR_BYTES 64
+
+// A pair of equal lanes leaves 0 in one of the least differences.
+static inline int look(const uint8_t *span, size_t len_bytes, uint8_t symbol, uint32_t *n_equal) {
+  const __m512i symbols = _mm512_set1_epi8((char)symbol);
+  __m512i words = _mm512_set1_epi8(-1);
+  __m512i quads = words;
+  uint64_t count = 0;
+  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES) {
+    const __m512i here = _mm512_loadu_si512(span + i);
+    const __m512i word_before = _mm512_loadu_si512(span + i - 2);
+    const __m512i block_before = _mm512_loadu_si512(span + i - BN_HEALTH_BLOCK_BYTES);
+    words = _mm512_min_epu16(words, _mm512_xor_si512(here, word_before));
+    // a part of a block, which is rare
+    quads = _mm512_min_epu32(quads, _mm512_xor_si512(here, block_before));
+    count += (uint64_t)__builtin_popcountll(_mm512_cmpeq_epi8_mask(here, symbols));
+  }
+  *n_equal += (uint32_t)count;
+  return _mm512_testn_epi16_mask(words, words) == 0 && _mm512_testn_epi32_mask(quads, quads) == 0;
+}
+
+static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbol,
+                            uint32_t *n_equal) {
+  const size_t whole_bytes = len_bytes / VECTOR_BYTES * VECTOR_BYTES;
+  return look(span, whole_bytes, symbol, n_equal) &&
+         (whole_bytes == len_bytes ||
+          bn_scan_avx2.span(span + whole_bytes, len_bytes - whole_bytes, symbol, n_equal));
+}
+
+static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_bytes) {
+  const size_t whole_bytes = len_bytes / VECTOR_BYTES * VECTOR_BYTES;
+  unsigned found = 0;
+  for (size_t i = 0; i < whole_bytes; i += VECTOR_BYTES)
+    found |= _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(one + i), _mm512_loadu_si512(other + i));
+  return found != 0 ||
+         bn_scan_avx2.same_word(one + whole_bytes, other + whole_bytes, len_bytes - whole_bytes);
+}
+
+#define SCAN bn_scan_avx512bw
+#include "health/scan_windows.h"
