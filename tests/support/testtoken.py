@@ -123,7 +123,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
@@ -142,11 +142,11 @@ def build() -> Path:
 def build_target(target: str, file: str) -> Path:
     """Build a part of native/ that is for tests only."""
     with _locked(BUILD.with_suffix(".lock")):
-        cmake = _tool("cmake")
+        cmake = tool("cmake")
         for command in (
             [
                 *(cmake, "-G", "Ninja", "-S", str(ROOT / "native"), "-B", str(BUILD)),
-                f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}",
+                f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}",
                 *("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DBN_TESTS=ON", "-DBN_MODULE=OFF"),
             ],
             [cmake, "--build", str(BUILD), "--target", target],

@@ -1,0 +1,192 @@
+"""Bytes published by the source, against bare C_GenerateRandom and against python-pkcs11.
+
+`python -m benchmarks.source [--rounds N] [--only TEXT] [--output FILE]`. The source tests, encodes
+and publishes, and a consumer takes every slot and gives it back; its rival draws from the same
+token in calls of the same length, in as many sessions, and throws the bytes away. Each is a process
+of its own, and they take turns. Ratios are of the two figures of one round, shown as median
+(quartiles): of bytes per second, and of the bytes that a CPU second of the readers' threads gives,
+which other load on the machine moves less. Then the stages that a call's bytes go through are
+timed, without a module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from benchmarks.report import machine, ratios, said, summary, write
+from benchmarks.source.cells import Cell, paced, software
+from benchmarks.source.worker import order
+from bridge.native import base64_kernels
+from tests.support.testtoken import ROOT, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMPILER = ("cc", "-O2", "-std=c11", "-D_GNU_SOURCE")
+STAGES = ("poison check", "output tests", "encoding", "poison")
+CALL_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came in a turn, and what it took."""
+
+    n_bytes: int
+    seconds: float
+    readers_cpu_seconds: float
+    consumer_cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.n_bytes / self.seconds
+
+    @property
+    def rate_of_cpu(self) -> float:
+        return self.n_bytes / self.readers_cpu_seconds
+
+
+class Worker:
+    """A way of reading, in its process."""
+
+    def __init__(self, way: str, cell: Cell) -> None:
+        self._process = subprocess.Popen(
+            order(way, cell.reading),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | cell.environment,
+        )
+
+    def turn(self, seconds: float) -> Turn:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+        return Turn(*json.loads(self._process.stdout.readline()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def measure(cell: Cell, rounds: int) -> dict[str, object]:
+    """Let both take turns; the round before does not count."""
+    ways = (cell.way, "source")
+    turns: dict[str, list[Turn]] = {way: [] for way in ways}
+    with ExitStack() as stack:
+        workers = {way: stack.enter_context(Worker(way, cell)) for way in ways}
+        for number in range(rounds + 1):
+            for way in ways if number % 2 else reversed(ways):
+                turn = workers[way].turn(cell.seconds)
+                if number:
+                    turns[way].append(turn)
+    figures: dict[str, object] = {
+        "bytes_per_second": {way: summary([turn.rate for turn in of]) for way, of in turns.items()},
+        "source/rival": ratios(*([turn.rate for turn in turns[way]] for way in reversed(ways))),
+        "consumer CPU/readers' CPU": summary(
+            [turn.consumer_cpu_seconds / turn.readers_cpu_seconds for turn in turns["source"]]
+        ),
+    }
+    if cell.way == "bare":
+        figures["source/rival, by CPU"] = ratios(
+            *([turn.rate_of_cpu for turn in turns[way]] for way in reversed(ways))
+        )
+    return figures | {"rounds": {way: [asdict(turn) for turn in of] for way, of in turns.items()}}
+
+
+def stages(rounds: int) -> dict[str, dict[str, float]]:
+    """Time what happens to a call's bytes after the call; nanoseconds for 64 KiB."""
+    with tempfile.TemporaryDirectory(prefix="stages-") as here:
+        cmake = [tool("cmake"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
+        settings = ["-DCMAKE_BUILD_TYPE=Release", "-DBN_MODULE=OFF"]
+        for command in (
+            [*cmake, "-S", str(ROOT / "native"), "-B", here, *settings],
+            [tool("cmake"), "--build", here, "--target", "bn"],
+        ):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        program = Path(here, "stages")
+        source = Path(__file__).with_name("stages.c")
+        folders = [f"-I{ROOT / 'native' / folder}" for folder in ("include", "src")]
+        subprocess.run(
+            [
+                *COMPILER,
+                *folders,
+                "-o",
+                program,
+                source,
+                Path(here, "libbn.a"),
+                "-lpthread",
+                "-ldl",
+            ],
+            check=True,
+        )
+        lines = said([str(program), str(CALL_BYTES), str(rounds)]).splitlines()
+    columns = zip(*([float(word) for word in line.split()] for line in lines), strict=True)
+    return {stage: summary(column) for stage, column in zip(STAGES, columns, strict=True)}
+
+
+def shown(of: object, scale: float = 1.0) -> str:
+    assert isinstance(of, dict)
+    return "{median:.3g} ({lower_quartile:.3g}-{upper_quartile:.3g})".format(
+        **{name: value * scale for name, value in of.items()}
+    )
+
+
+def run(cells: Sequence[Cell], rounds: int, only: str) -> dict[str, dict[str, object]]:
+    results = {}
+    for cell in cells:
+        if only not in cell.key:
+            continue
+        result = results[cell.key] = measure(cell, rounds)
+        by_cpu = result.get("source/rival, by CPU")
+        print(
+            f"{cell.key}: {shown(result['source/rival'])}"
+            + (f", by CPU {shown(by_cpu)}" if by_cpu else ""),
+            file=sys.stderr,
+            flush=True,
+        )
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.source", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--only", default="", help="cells with this in their name")
+    parser.add_argument("--output", type=Path, help="write all figures here, as JSON")
+    options = parser.parse_args()
+    times = stages(options.rounds)
+    for name, of in times.items():
+        print(f"{name}: {shown(of, 1e-3)} us per 64 KiB", file=sys.stderr, flush=True)
+    results = {}
+    for kind in (software, paced):
+        with kind() as cells:
+            results |= run(cells, options.rounds, options.only)
+    if options.output:
+        document = {
+            "what": "raw bytes per second that a source publishes, against its rival's",
+            "environment": machine("native", "bridge/native", "benchmarks/source")
+            | {
+                "kernel of Base64": base64_kernels()[-1],
+                "stages": " ".join([*COMPILER, said([COMPILER[0], "--version"]).splitlines()[0]]),
+            },
+            "nanoseconds per 64 KiB": times,
+            "results": results,
+        }
+        write(options.output, document)
+
+
+if __name__ == "__main__":
+    main()
