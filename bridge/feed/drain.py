@@ -38,6 +38,8 @@ class DrainEstimate:
     """What it uses over minutes."""
     peak: float = PRIOR_BYTES_PER_SECOND
     """The most that it used of late, fading over half an hour."""
+    others: float = 0.0
+    """What hosts like it burst to on average; it may do so too, though it was not seen to."""
     _last: float = PRIOR_BYTES_PER_SECOND
     _last_but_one: float = PRIOR_BYTES_PER_SECOND
     _known_seconds: float = 0.0
@@ -49,7 +51,7 @@ class DrainEstimate:
         """What it may turn out to be using, for all that is known."""
         if not self._known_seconds:
             return PRIOR_BYTES_PER_SECOND * _UNKNOWN_FACTOR
-        return max(self.peak, self.near, self._last)
+        return max(self.peak, self.near, self._last, self.others)
 
     @property
     def unsettled(self) -> bool:
@@ -58,7 +60,7 @@ class DrainEstimate:
 
     def until_used(self, level_bytes: float) -> float:
         """Return the average use to reckon with until this much is used up."""
-        steep = max(self.near, self.peak, self._last)
+        steep = max(self.near, self.peak, self._last, self.others)
         rate = max(steep, self.far)
         for _ in range(2):
             bursts = level_bytes / rate / _BURST_SECONDS

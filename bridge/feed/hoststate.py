@@ -99,6 +99,8 @@ class Host:
     """Counted in its group among those who wait below their watermark, or were never read."""
     counted_bytes_per_second: float = 0.0
     """Its part in the drain of its group."""
+    counted_peak_bytes_per_second: float = 0.0
+    """Its part in the peaks of its group."""
     stamps: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     dry_at: float = 0.0
     refill_at: float = math.inf
@@ -220,6 +222,9 @@ class Host:
         if reading is None:
             return
         level, capacity = reading.available_bytes, reading.capacity_bytes
+        if self.readings > _READINGS_TO_KNOW:
+            hosts = max(1, len(self.group.members))
+            self.drain.others = self.group.peak_bytes_per_second / hosts
         near, possible = self.drain.near, self.drain.possible
         refill, watermark = policy.refill_below * capacity, reading.low_watermark_bytes
         least_room = GROUP_BYTES

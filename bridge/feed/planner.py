@@ -80,7 +80,7 @@ class Planner:
         if host is None:
             return
         _unsort(host)
-        _count_drain(host, 0.0)
+        _count_drain(host, 0.0, 0.0)
         if host.visit_bytes is None:
             self._forget(host)
         else:
@@ -132,7 +132,7 @@ class Planner:
         host.take_reading(reading, now)
         host.visit_bytes = None
         host.schedule(now, self._policy)
-        _count_drain(host, host.drain.far)
+        _count_drain(host, host.drain.far, host.drain.peak)
         self._sort(host, now)
 
     def absent(self, key: HostKey, reason: str, now: float) -> None:
@@ -142,7 +142,7 @@ class Planner:
             return
         host.visit_bytes = None
         host.set_back(HostState.ABSENT, reason)
-        _count_drain(host, 0.0)
+        _count_drain(host, 0.0, 0.0)
         backoff = _ABSENT_SECONDS * 2.0 ** min(host.setbacks - 1, 8)
         host.look_at = now + min(_ABSENT_SECONDS_MOST, backoff)
         host.look_by = host.look_at + host.timeout_seconds
@@ -264,10 +264,11 @@ def _bring(host: Host, n_bytes: int, now: float) -> Decision:
     return Feed(host.key, n_bytes) if host.trusted_at(now) else Look(host.key)
 
 
-def _count_drain(host: Host, bytes_per_second: float) -> None:
+def _count_drain(host: Host, far: float, peak: float) -> None:
     """Let the host count in its group with this much."""
-    host.group.bytes_per_second += bytes_per_second - host.counted_bytes_per_second
-    host.counted_bytes_per_second = bytes_per_second
+    host.group.bytes_per_second += far - host.counted_bytes_per_second
+    host.group.peak_bytes_per_second += peak - host.counted_peak_bytes_per_second
+    host.counted_bytes_per_second, host.counted_peak_bytes_per_second = far, peak
 
 
 def _unsort(host: Host) -> None:

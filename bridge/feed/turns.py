@@ -92,6 +92,7 @@ class Group:
         "max_add_bytes",
         "members",
         "open_at",
+        "peak_bytes_per_second",
         "queues",
         "refills",
         "top_ups",
@@ -104,6 +105,7 @@ class Group:
         self.members: set[Host] = set()
         self.low = 0
         self.bytes_per_second = 0.0
+        self.peak_bytes_per_second = 0.0
         self.wakes = Queue(Turn.WAKE)
         self.refills = Queue(Turn.REFILL)
         self.top_ups = Queue(Turn.TOP_UP)

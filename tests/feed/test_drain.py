@@ -64,6 +64,14 @@ def test_no_single_reading_moves_an_estimate_far(rate, readings, odd):
     assert shaken.peak <= max(calm.peak, most) * 1.001
 
 
+def test_what_others_burst_to_counts_for_a_low_level_and_hardly_for_a_high_one():
+    drain = after(*[500.0] * 30)
+    drain.others = 5000.0
+    assert drain.possible == 5000.0
+    assert drain.until_used(10_000.0) > 2500.0
+    assert drain.until_used(500_000.0) < 900.0
+
+
 def test_a_burst_that_was_borne_out_is_remembered_when_the_level_is_low():
     drain = after(*[500.0] * 10, 5000.0, 5000.0, *[500.0] * 45)
     assert drain.until_used(10_000.0) > 2000.0

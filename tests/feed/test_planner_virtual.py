@@ -193,6 +193,15 @@ def test_with_half_the_supply_a_burst_does_not_find_a_host_unprepared():
     assert 0.94 * bound < fleet.first("first_dry") <= bound
 
 
+def test_a_host_that_never_burst_is_taken_to_burst_as_its_neighbours_do():
+    """From 30 percent they cannot be kept longer than 300 s, and many burst for the first time."""
+    crowd = hosts([bursts(seed, 5 * 1024.0) for seed in range(100)], level=0.3 * FULL)
+    fleet = VirtualFleet(Planner(), crowd, supply(50.0 * KIB))
+    fleet.run(260.0)
+    all_promises_kept(fleet)
+    assert fleet.first("first_dry") == math.inf
+
+
 class TakesNothing(VirtualHost):
     """A host that answers every add with success and keeps none of it."""
 
