@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="scenarios that run side by side")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="draw the figures here, as PNG")
-    parser.add_argument("--no-scaling", action="store_true", help="skip the cost per visit")
+    parser.add_argument("--scaling", type=int, nargs="*", default=SCALING, help="hosts to time")
     options = parser.parse_args()
 
     figures: list[Figures] = []
@@ -48,7 +48,7 @@ def main() -> None:
             figures += rows
             print("\n".join(map(row, rows)), flush=True)
     scaling: list[Cost] = []
-    for n in () if options.no_scaling else SCALING:
+    for n in options.scaling:
         scaling.append(cost(n))
         print("{:>7} hosts: {:5.1f} us per visit, {:5.1f} per decision".format(*scaling[-1]))
     if options.json:

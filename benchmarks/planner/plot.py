@@ -33,7 +33,9 @@ def draw(figures: Sequence[Figures], scaling: Sequence[Cost], path: Path) -> Non
     bars.axvline(0.95, color="grey", linewidth=0.6, linestyle="--")
     bars.set_yticks(range(len(names)), names, fontsize=8)
     bars.invert_yaxis()
-    bars.set_xlabel("first host empty, as a share of the clairvoyant bound")
+    bars.set_xlabel(
+        "until the first host is empty (from where the HSM goes away), share of the bound"
+    )
 
     shown = next((n for n in names if "heavy" in n), names[0]) if names else None
     for f in figures:
