@@ -80,9 +80,10 @@ class Wire:
         status: int | None = None
         outcome: Reply | VCenterError
         try:
-            outcome = await self._open_path(call, host).exchange(
-                method, address, headers, body, reply_bytes_max
-            )
+            path = self._path
+            if path is None or not path.is_open():
+                raise Unreachable(self.target.says(f"cannot {doing(call, host)}: it is closed"))
+            outcome = await path.exchange(method, address, headers, body, reply_bytes_max)
             status = outcome.status
             if status < 300 and (outcome.trouble or outcome.early or outcome.too_large):
                 outcome = self._no_success(outcome, call, host, body, reply_bytes_max)
@@ -101,11 +102,6 @@ class Wire:
             finally:
                 del outcome  # or this frame and the exception keep each other
         return outcome
-
-    def _open_path(self, call: Call, host: str | None) -> Path:
-        if self._path is None or not self._path.is_open():
-            raise Unreachable(self.target.says(f"cannot {doing(call, host)}: it is closed"))
-        return self._path
 
     def _no_success(
         self,

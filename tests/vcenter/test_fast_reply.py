@@ -30,6 +30,9 @@ GOOD = [  # data, status, payload, keep-alive
     (OK + b"Content-Length: 5\r\n\r\nhello", 200, b"hello", True),
     (OK + b"CONTENT-LENGTH:\t5 \r\nX: \xff\r\n\r\nhello", 200, b"hello", True),
     (OK + b"Content-Length: 0\r\n\r\n", 200, b"", True),
+    (OK + b"Date: x\r\nContent-Type: a/b\r\nContent-Length: 2\r\nX: y\r\n\r\n{}", 200, b"{}", True),
+    (OK + b"Content-Type: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", False),
+    (OK + b"Content-Type: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", 200, b"x", False),
     (OK + b"Content-Length: 0005\r\n\r\nhello", 200, b"hello", True),
     (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b"", True),
     (b"HTTP/1.1 204\r\nContent-Length: 5\r\n\r\n", 204, b"", True),
@@ -96,6 +99,9 @@ BAD = [
     OK + b"Content-Length: \r\n\r\n",
     OK + b"Content-Length: 9999999999999999\r\n\r\n",
     OK + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+    OK + b"Content-Length: 1\r\nContent-Type: a\r\nContent-Length: 1\r\n\r\nx",
+    OK + b"Content-Length: 1\r\nA: \x00\r\n\r\nx",
+    OK + b"Content-Length: 1\r\nContent-Type : a\r\n\r\nx",
     OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     OK + b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
     OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -174,7 +180,8 @@ WORDS = st.sampled_from(
     [
         b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 No\r\n", b"HTTP/1.0 200 OK\r\n",
         b"Content-Length: 2\r\n", b"content-length: 12\r\n", b"Transfer-Encoding: chunked\r\n",
-        b"Connection: close\r\n", b"X-Other: 1\r\n", b"X: y\r\n", b"\r\n", b"\r\n\r\n", b"{}",
+        b"Connection: close\r\n", b"X-Other: 1\r\n", b"X: y\r\n", b"Content-Type: a\r\n",
+        b"\r\n", b"\r\n\r\n", b"{}",
         b"2\r\n{}\r\n", b"0\r\n\r\n", b"a", b"HTTP/1.1 100 Go\r\n\r\n", b" ", b"\n", b"\x00",
     ]
 )  # fmt: skip

@@ -11,9 +11,24 @@ HEAD_BYTES_MAX = 32 * 1024
 CHUNK_LINE_BYTES_MAX = 1024
 
 # possessive, so that time does not grow faster than length, whatever comes
-_STATUS_LINE = rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n"
-_FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
+_STATUS_LINE = rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + _TEXT + rb")?\r\n"
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_FIELD = _NAME + rb":" + _TEXT + rb"\r\n"
 _HEAD = re.compile(_STATUS_LINE + rb"(?:" + _FIELD + rb")*+\r\n")
+# a head that needs no second look: a success of one length, and nothing else about framing
+_OTHERS = (
+    rb"(?:(?:(?![Cc][Oo][Nn]|[Tt][Rr])" + _NAME + rb"|[Cc]ontent-[Tt]ype):" + _TEXT + rb"\r\n)*+"
+)
+_USUAL = re.compile(
+    rb"HTTP/1\.1 200(?: "
+    + _TEXT
+    + rb")?\r\n"
+    + _OTHERS
+    + rb"[Cc]ontent-[Ll]ength:[ \t]*+([0-9]{1,15})[ \t]*+\r\n"
+    + _OTHERS
+    + rb"\r\n"
+)
 _BEGUN_HEAD = re.compile(_STATUS_LINE)
 _TRAILER = re.compile(_FIELD)
 # in a head whose letters were made small
@@ -90,6 +105,8 @@ class ReplyReader:
         if self._held:
             data = self._held + data
             self._held = b""
+        elif self._part is _AT_HEAD and self._read_usual(data):
+            return
         while data:
             part = self._part
             if part is _AT_HEAD:
@@ -110,6 +127,21 @@ class ReplyReader:
         """Say that the connection has ended in good order, which ends some replies."""
         if self._part is _UNTIL_END:
             self._part = _DONE
+
+    def _read_usual(self, data: bytes) -> bool:
+        """Read a whole success at once, if that is what it is, as nearly always."""
+        head = _USUAL.match(data)
+        if head is None:
+            return False
+        end = head.end()
+        n_bytes = len(data) - end
+        if int(head[1]) != n_bytes or n_bytes > self._payload_bytes_left or end > HEAD_BYTES_MAX:
+            return False
+        self.status = 200
+        self.keep_alive = True
+        self._payload.append(data[end:])
+        self._part = _DONE
+        return True
 
     def _read_head(self, data: bytes) -> bytes:
         head = _HEAD.match(data)
@@ -135,10 +167,6 @@ class ReplyReader:
             self.keep_alive = False
         elif self._left > self._payload_bytes_left:
             self._refuse()
-        elif self._part is _AT_SIZED and len(data) - end == self._left:  # as nearly always
-            self._payload.append(data[end:])
-            self._part = _DONE
-            return b""
         return data[end:]
 
     def _hold_head(self, data: bytes) -> None:
