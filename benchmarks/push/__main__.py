@@ -1,8 +1,10 @@
 """What a request costs the client, against the least that it can cost and against what users have.
 
-`python -m benchmarks.push [--rounds N] [--size BYTES …] [--tls 1.3] [--output FILE]`. All clients
-send Base64 text of one size to a C sink over TLS on loopback, in turns, for `rounds` rounds; each
-is a process of its own that lives through all rounds. The figure is CPU seconds (user and system,
+`python -m benchmarks.push [--rounds N] [--size BYTES …] [--tls 1.3] [--token] [--output FILE]`. All
+clients send Base64 text of one size to a C sink over TLS on loopback, in turns, for `rounds`
+rounds; each is a process of its own that lives through all rounds. The sink has a processor of its
+own, where there are two. With `--token` they draw the bytes from the same token, and its CPU
+counts. The figure is CPU seconds (user and system,
 all threads) per request: it moves far less than requests per second on a machine that does other
 things too. Ratios are of the two costs of one round; the median and the quartiles over all rounds
 are shown.
@@ -12,21 +14,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import ssl
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from benchmarks.push.far_end import COMPILER, FarEnd, far_end
+from benchmarks.push.far_end import COMPILER, FarEnd, far_end, near_cpus
+from benchmarks.push.token import soft_hsm
 from benchmarks.report import machine, ratios, said, summary, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CLIENTS = ("bare", "fast", "plain", "sdk", "requests")
+TOKEN_CLIENTS = ("fast", "plain", "sdk", "requests")
 OURS = ("fast", "plain")
 KIB = 1024
 SIZES = (KIB, 64 * KIB, 512 * KIB)
@@ -40,15 +45,17 @@ SLOW_TURN = (96, 96, 64)
 class Worker:
     """A client's process."""
 
-    def __init__(self, client: str, far: FarEnd, text_bytes: int) -> None:
+    def __init__(self, client: str, far: FarEnd, text_bytes: int, module: Path | None) -> None:
         self.client = client
         command = [sys.executable, "-m", "benchmarks.push.worker", client, far.url]
+        token = [] if module is None else ["--token-module", module]
         self._process = subprocess.Popen(
-            [*command, far.ca_file, str(text_bytes)],
+            [*command, far.ca_file, str(text_bytes), *token],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        os.sched_setaffinity(self._process.pid, near_cpus())
 
     def turn(self, n: int) -> float:
         """Send `n` requests; returns CPU seconds for each."""
@@ -68,12 +75,14 @@ class Worker:
         self._process.wait(30)
 
 
-def measure(far: FarEnd, clients: Sequence[str], text_bytes: int, rounds: int) -> Costs:
+def measure(
+    far: FarEnd, clients: Sequence[str], text_bytes: int, rounds: int, module: Path | None
+) -> Costs:
     """Return each client's CPU seconds per request, by round; the round before does not count."""
     costs: Costs = {client: [] for client in clients}
     nearest = min(range(len(SIZES)), key=lambda at: abs(SIZES[at] - text_bytes))
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(c, far, text_bytes)) for c in clients]
+        workers = [stack.enter_context(Worker(c, far, text_bytes, module)) for c in clients]
         for number in range(rounds + 1):
             turned = number % len(workers)  # who begins changes, so that none follows always
             for worker in workers[turned:] + workers[:turned]:
@@ -137,20 +146,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.push", description=__doc__)
     parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--size", type=int, nargs="*", default=SIZES, help="of the Base64 text")
-    parser.add_argument("--client", nargs="*", default=CLIENTS, choices=CLIENTS)
+    parser.add_argument("--client", nargs="*", choices=CLIENTS)
+    parser.add_argument("--token", action="store_true", help="all draw from SoftHSM2")
     parser.add_argument("--tls", default="1.3", choices=["1.2", "1.3"])
     parser.add_argument("--output", type=Path, help="write all figures here, as JSON")
     options = parser.parse_args()
     results: dict[int, dict[str, object]] = {}
-    with far_end(options.tls) as far:
+    clients = options.client or (TOKEN_CLIENTS if options.token else CLIENTS)
+    with far_end(options.tls) as far, soft_hsm() if options.token else nullcontext() as module:
         for size in options.size:
-            results[size] = figures(measure(far, options.client, size, options.rounds))
+            results[size] = figures(measure(far, clients, size, options.rounds, module))
             print(f"{size / KIB:g} KiB done", file=sys.stderr)
     print(table(results))
     if options.output:
         document = {
             "what": "CPU of the client per POST of Base64 text, TLS on loopback to a C sink",
             "tls": options.tls,
+            "bytes": "drawn from SoftHSM2" if options.token else "ready",
             "environment": environment(),
             "results": {str(size): result for size, result in results.items()},
         }

@@ -1,7 +1,8 @@
 """The clients that are compared: each sends one body of a given size, again and again.
 
 All have their bytes ready: ours as Base64 text in a ring, the bare Protocol as a whole request,
-the others as raw bytes, because Base64 and JSON are part of what they do.
+the others as raw bytes, because Base64 and JSON are part of what they do. With a token, ours draw
+from a source and the others from python-pkcs11: see `token.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import asyncio
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import SecretStr
 
+from benchmarks.push.token import FromSource, reader_of
 from bridge.config import VCenterConfig
 from bridge.native.ring import SLOT_TEXT_BYTES, Ring
 from bridge.vcenter import VCenter
@@ -34,6 +37,26 @@ def pool_path(host: str) -> str:
     return f"/api/vcenter/host/{host}/entropy/external-pool?action=add"
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How much Base64 text in each body, and from which PKCS#11 module, if any."""
+
+    text_bytes: int
+    password_file: Path
+    token_module: Path | None
+
+    @property
+    def raw_bytes(self) -> int:
+        return self.text_bytes // 4 * 3
+
+    def raw(self) -> Callable[[], bytes]:
+        """Return what gives the raw bytes of one body; may be called by any thread."""
+        if self.token_module is not None:
+            return reader_of(self.token_module, self.raw_bytes)
+        ready = os.urandom(self.raw_bytes)
+        return lambda: ready
+
+
 class Client(Protocol):
     """What a worker drives; made, used and closed within one event loop."""
 
@@ -45,23 +68,41 @@ class Client(Protocol):
     async def close(self) -> None: ...
 
 
-class Bridge:
-    """VCenter.add with views of ring slots, as the pusher calls it."""
+class FromRing:
+    """Bytes that lie in a ring and are sent again and again."""
 
-    def __init__(
-        self, far: FarEnd, text_bytes: int, password_file: Path, *, fast_path: bool
-    ) -> None:
+    def __init__(self, text_bytes: int) -> None:
         n_slots = -(-text_bytes // SLOT_TEXT_BYTES)
         self._ring = Ring.create(max(n_slots, 8), 1, allow_unlocked=True)
         self._pieces = tuple(
             self._ring.piece(slot, 0, min(SLOT_TEXT_BYTES, text_bytes - slot * SLOT_TEXT_BYTES))[0]
             for slot in range(n_slots)
         )
+
+    async def open(self) -> None: ...
+
+    async def push(self, client: VCenter, host: str) -> None:
+        await client.add(host, self._pieces, _nothing)
+
+    async def close(self) -> None:
+        self._pieces = ()
+        self._ring.close()
+
+
+class Bridge:
+    """VCenter.add with views of ring slots, as the pusher calls it."""
+
+    def __init__(self, far: FarEnd, wanted: Wanted, *, fast_path: bool) -> None:
+        self._bytes = (
+            FromRing(wanted.text_bytes)
+            if wanted.token_module is None
+            else FromSource(wanted.token_module, wanted.raw_bytes)
+        )
         config = VCenterConfig(
             name="far-end",
             url=far.url,
             username="bridge",
-            password_file=password_file,
+            password_file=wanted.password_file,
             ca_file=far.ca_file,
             max_in_flight=CONCURRENCY,
             fast_path=fast_path,
@@ -69,6 +110,7 @@ class Bridge:
         self._client = VCenter(config, SecretStr("secret"))
 
     async def open(self) -> None:
+        await self._bytes.open()
         await self._client.open()
 
     async def push(self, n: int) -> None:
@@ -76,14 +118,13 @@ class Bridge:
 
         async def feed() -> None:
             for host in hosts:
-                await self._client.add(host, self._pieces, _nothing)
+                await self._bytes.push(self._client, host)
 
         await asyncio.gather(*(feed() for _ in range(CONCURRENCY)))
 
     async def close(self) -> None:
         await self._client.close()
-        self._pieces = ()
-        self._ring.close()
+        await self._bytes.close()
 
 
 def _nothing() -> None:
@@ -205,10 +246,10 @@ class _Threads:
 class Sdk(_Threads):
     """Broadcom's vmware-vcenter as it comes: ExternalPool.add over its default JSON-RPC."""
 
-    def __init__(self, far: FarEnd, text_bytes: int) -> None:
+    def __init__(self, far: FarEnd, wanted: Wanted) -> None:
         super().__init__(SDK_THREADS)
         self._far = far
-        self._raw = os.urandom(text_bytes // 4 * 3)
+        self._raw = wanted.raw()
 
     def sender(self) -> Callable[[str], None]:
         import requests  # noqa: PLC0415 - each worker loads what it measures and nothing else
@@ -223,7 +264,7 @@ class Sdk(_Threads):
         pool = client.vcenter.host.entropy.ExternalPool
 
         def send(host: str) -> None:
-            pool.add(host, ExternalPool.AddSpec(data=self._raw))
+            pool.add(host, ExternalPool.AddSpec(data=self._raw()))
 
         return send
 
@@ -231,10 +272,10 @@ class Sdk(_Threads):
 class Script(_Threads):
     """What an administrator would write with `requests`."""
 
-    def __init__(self, far: FarEnd, text_bytes: int) -> None:
+    def __init__(self, far: FarEnd, wanted: Wanted) -> None:
         super().__init__(CONCURRENCY)
         self._far = far
-        self._raw = os.urandom(text_bytes // 4 * 3)
+        self._raw = wanted.raw()
 
     def sender(self) -> Callable[[str], None]:
         from base64 import b64encode  # noqa: PLC0415
@@ -247,7 +288,7 @@ class Script(_Threads):
         http.headers["vmware-api-session-id"] = "session"
 
         def send(host: str) -> None:
-            document = {"data": b64encode(self._raw).decode()}
+            document = {"data": b64encode(self._raw()).decode()}
             reply = http.post(self._far.url + pool_path(host), json=document, timeout=30)
             reply.raise_for_status()
             reply.json()
@@ -255,14 +296,14 @@ class Script(_Threads):
         return send
 
 
-def make(name: str, far: FarEnd, text_bytes: int, password_file: Path) -> Client:
+def make(name: str, far: FarEnd, wanted: Wanted) -> Client:
     """Make a client by its name in the table."""
     if name in ("fast", "plain"):
-        return Bridge(far, text_bytes, password_file, fast_path=name == "fast")
+        return Bridge(far, wanted, fast_path=name == "fast")
     if name == "bare":
-        return Bare(far, text_bytes)
+        return Bare(far, wanted.text_bytes)
     if name == "sdk":
-        return Sdk(far, text_bytes)
+        return Sdk(far, wanted)
     if name == "requests":
-        return Script(far, text_bytes)
+        return Script(far, wanted)
     raise ValueError(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -26,6 +27,17 @@ class FarEnd:
     tls: str
 
 
+def far_cpus() -> set[int]:
+    """The processor that the far end has, as if it were another machine; else it would be one of
+    the things that empty the caches of a client."""
+    return set(sorted(os.sched_getaffinity(0))[-1:])
+
+
+def near_cpus() -> set[int]:
+    """The processors that the clients have: all others, if there is more than one."""
+    return os.sched_getaffinity(0) - far_cpus() or far_cpus()
+
+
 @contextmanager
 def far_end(tls: str) -> Iterator[FarEnd]:
     """Run a sink that speaks one version of TLS, "1.2" or "1.3"."""
@@ -46,6 +58,7 @@ def far_end(tls: str) -> Iterator[FarEnd]:
             stdout=subprocess.PIPE,
             text=True,
         )
+        os.sched_setaffinity(process.pid, far_cpus())
         with process:
             assert process.stdin is not None
             assert process.stdout is not None

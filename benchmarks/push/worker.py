@@ -11,20 +11,27 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import uvloop
 
-from benchmarks.push.clients import make
+from benchmarks.push.clients import Wanted, make
 from benchmarks.push.far_end import FarEnd
 
 
 def cpu_seconds() -> float:
-    """All threads of this process, user and system."""
+    """All threads of this process and of its source, user and system."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    threads = [
+        thread
+        for child in psutil.Process().children()
+        for thread in Path(f"/proc/{child.pid}/task").iterdir()
+    ]
+    in_source = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
+    return used.ru_utime + used.ru_stime + in_source / 1e9
 
 
-async def work(name: str, far: FarEnd, text_bytes: int, password_file: Path) -> None:
-    client = make(name, far, text_bytes, password_file)
+async def work(name: str, far: FarEnd, wanted: Wanted) -> None:
+    client = make(name, far, wanted)
     await client.open()
     try:
         for line in sys.stdin:  # between two turns nothing else is to run
@@ -42,13 +49,15 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("ca_file", type=Path)
     parser.add_argument("text_bytes", type=int)
+    parser.add_argument("--token-module", type=Path)
     options = parser.parse_args()
     far = FarEnd(options.url, options.ca_file, "")
     with tempfile.TemporaryDirectory() as here:
         password_file = Path(here) / "password"
         password_file.write_text("secret")
+        wanted = Wanted(options.text_bytes, password_file, options.token_module)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work(options.client, far, options.text_bytes, password_file))
+            runner.run(work(options.client, far, wanted))
 
 
 if __name__ == "__main__":
