@@ -11,7 +11,7 @@ _SLOWER_BY = 3.0  # this many times the baseline, and ...
 _SLOWER_BY_SECONDS = 0.1  # ... this much on top: queues have formed
 _TRIAL = 0.6  # to this part of the limit it is tried whether fewer requests are faster ones ...
 _HELPED = 0.85  # ... which they are when answers take less than this part of the time
-_SMOOTH = 8  # answers, over which the average goes
+_SMOOTH = 16  # answers, over which the average goes
 _DECREASES_APART_SECONDS = 1.0
 _WINDOW = 20
 
@@ -88,8 +88,9 @@ class Gate:
             if len(self._recent) == _WINDOW and sum(self._recent) * 2 > _WINDOW:
                 self._decrease(now, 0.5)
         elif seconds is not None and self._is_slower(now, seconds):
-            self._decrease(now, 0.9)
-            self._judge_trial(now)
+            if self.in_flight * 2 >= self.limit:  # or the limit has no part in it
+                self._decrease(now, 0.9)
+                self._judge_trial(now)
         elif outcome is Outcome.GOOD and was_full:
             step = 1.0 if self._untroubled else 1.0 / self._limit
             self._limit = min(float(self.ceiling), self._limit + step)
