@@ -67,13 +67,23 @@ def _add_build(build: argparse.ArgumentParser) -> None:
         help="write kickstart files of our own: first disk, DHCP, and this hash of a root password",
     )
     build.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="where to; made if it is missing"
+        "--output",
+        type=_folder,
+        required=True,
+        metavar="DIR",
+        help="where to; made if it is missing",
     )
     build.add_argument("--force", action="store_true", help="replace files that exist")
     build.add_argument(
         "--missing", action="store_true", help="only for hosts that have no files there yet"
     )
     add_json(build)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # a variable that is not set, say; it would be the current directory
+        raise argparse.ArgumentTypeError("names no directory")
+    return Path(text)
 
 
 def _sources(text: str) -> int:

@@ -55,11 +55,17 @@ class Report:
 
 
 def check_files(paths: Iterable[Path]) -> list[Report]:
-    """Check files one by one, and that no two of a kind hold the same payload."""
+    """Check files one by one, and that no two of a kind hold the same payload.
+
+    One that cannot be read keeps nobody from hearing of the others.
+    """
     reports: list[Report] = []
     seen: dict[tuple[Kind, str], Path] = {}
     for path in paths:
-        report = check_file(path)
+        try:
+            report = check_file(path)
+        except KickstartError as error:
+            report = Report(path, Kind.of(path), (Finding(0, 0, str(error)),))
         if report.payload_sha256:
             other = seen.setdefault((report.kind, report.payload_sha256), path)
             if other != path:
@@ -103,12 +109,12 @@ def _read(path: Path) -> tuple[bytes, int]:
         with open(path, "rb", opener=_open) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise KickstartError(f"{path} is not a plain file")
+                raise KickstartError("is not a plain file")
             content = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
-        raise KickstartError(f"cannot read {path}: {error.strerror}") from None
+        raise KickstartError(f"cannot be read: {error.strerror}") from None
     if len(content) > _FILE_BYTES_MAX:
-        raise KickstartError(f"{path} is too large for a payload or a kickstart file")
+        raise KickstartError("is too large for a payload or a kickstart file")
     return content, mode
 
 

@@ -46,7 +46,8 @@ def shred(path: Path, *, anything: bool = False) -> Shredded:
             _overwrite(file.fileno(), status.st_size)
         _remove(path)
     except OSError as error:
-        raise KickstartError(f"cannot destroy {path}: {error.strerror}") from None
+        reason = "it is a link; name the file itself" if path.is_symlink() else error.strerror
+        raise KickstartError(f"cannot destroy {path}: {reason}") from None
     remains = _remains(file_system, status.st_dev)
     return Shredded(path, status.st_size, file_system, remains)
 

@@ -13,20 +13,26 @@ if TYPE_CHECKING:
 
     from bridge.kickstart.lines import Lines
 
+_INCLUDES = (b"include", b"%include")
 # Longer than any command that stands alone on its line.
 _REST = re.compile(rb"[ \t]*([A-Za-z0-9+/]{24,}={0,2}|--(sources|data)\b.*)[ \t]*")
 
 
 def look_around(lines: Lines) -> list[Finding]:
     """Say what is wrong with the file as a whole and with what surrounds `entropy`."""
-    return obstacles(lines) + (list(_missing(lines)) if lines.is_text else [])
+    if not lines.is_text or lines.entropy:
+        return obstacles(lines)
+    return [*_in_order(*_encoding(lines), *_wrong(lines), *_upgrade(lines)), *_missing(lines)]
 
 
 def obstacles(lines: Lines) -> list[Finding]:
     """Say the same, except that an `entropy` command is missing."""
     if not lines.is_text:
         return [Finding(0, 0, "holds NUL bytes: save it as plain text (UTF-8), not as UTF-16")]
-    findings = [*_encoding(lines), *_wrong(lines), *_upgrade(lines)]
+    return _in_order(*_encoding(lines), *_wrong(lines), *_upgrade(lines), *_included(lines))
+
+
+def _in_order(*findings: Finding) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
 
 
@@ -57,6 +63,13 @@ def _wrong(lines: Lines) -> Iterator[Finding]:
         yield from _rest(lines)
 
 
+def _included(lines: Lines) -> Iterator[Finding]:
+    for line in lines.commands:
+        if line.word in _INCLUDES:
+            text = "what this line includes is not looked at; it must have no entropy of its own"
+            yield Finding(line.number, line.column, text, is_warning=True)
+
+
 def _missing(lines: Lines) -> Iterator[Finding]:
     if any(line.word.lower() == b"entropy" for line in lines.commands):
         return
@@ -67,7 +80,7 @@ def _missing(lines: Lines) -> Iterator[Finding]:
             yield Finding(line.number, line.column, text)
             return
     for line in lines.commands:
-        if line.word in (b"include", b"%include"):
+        if line.word in _INCLUDES:
             text = "no entropy command here; check the file that this line includes"
             yield Finding(line.number, line.column, text)
             return

@@ -389,6 +389,7 @@ def test_a_token_that_repeats_itself_is_noticed(command, one_reader, token, outp
             'holds no password hash; make one with "openssl passwd',
         ),
         (["--force", "--missing"], "use one of them"),
+        (["--output", ""], "--output: names no directory"),
         (["--module", "/none.so"], "--module /none.so does not exist"),
     ],
 )

@@ -135,14 +135,17 @@ def test_a_file_that_others_may_read(check, raw, tmp_path):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/none", "cannot read /none: No such file or directory"),
-        ("/dev/null", "/dev/null is not a plain file"),
-        ("/tmp", "cannot read /tmp: Is a directory"),
+        ("/none", "cannot be read: No such file or directory"),
+        ("/dev/null", "is not a plain file"),
+        ("/tmp", "cannot be read: Is a directory"),
     ],
 )
-def test_files_that_cannot_be_read(capsys, path, words):
-    assert main(["kickstart", "check", path]) == 1
-    assert capsys.readouterr().err == f"entropy-bridge: {words}\n"
+def test_files_that_cannot_be_read_are_told_beside_the_others(check, raw, tmp_path, path, words):
+    (tmp_path / "a.dat").write_bytes(raw)
+    (tmp_path / "a.dat").chmod(0o600)
+    code, out = check(path, tmp_path / "a.dat")
+    assert code == 1
+    assert out.startswith(f"{path}: {words}\na.dat: good: ")
 
 
 @pytest.mark.parametrize(

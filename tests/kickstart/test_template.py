@@ -165,6 +165,9 @@ def test_templates_that_are_none(content, words):
 def test_warnings_are_kept():
     template = Template.of(b"\xef\xbb\xbfvmaccepteula\ninstallorupgrade --firstdisk\n")
     assert [finding.place for finding in template.warnings] == ["1:1", "2:1"]
+    template = Template.of(b"vmaccepteula\n %include /tmp/disks\ninstall\n")
+    (finding,) = template.warnings
+    assert str(finding).startswith("line 2, column 2: what this line includes is not looked at")
 
 
 def test_the_minimal_one():
