@@ -71,7 +71,12 @@ class TwinOptions:
         self._require(0 <= self.boot_seconds < float("inf"), "a boot takes 0 seconds or more")
         self._require(0 <= self.spread <= 1, "the spread is a fraction from 0 to 1")
         self._require(0 <= self.port <= 65535, "the port must be between 0 and 65535")
-        self._require(self.speed > 0, "the speed must be above 0")
+        self._require(0 < self.speed < float("inf"), "the speed must be above 0, and finite")
+        self._require(
+            self.session_idle_seconds > 0 and self.session_lifetime_seconds > 0,
+            "a session must last for a while",
+        )
+        self._require(self.max_sessions_per_user >= 1, "a user must be allowed a session")
         self._require(self.max_body_bytes >= 1024, "the largest body must be at least 1024 bytes")
         self._require(
             self.allow_remote or self.is_loopback,

@@ -40,9 +40,9 @@ def load_scenario(name: str) -> Scenario:
     path = Path(name)
     if not path.exists() and path.suffix != ".toml":
         close = get_close_matches(name, known, n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]}? " if close else ""
+        hint = f"; did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"there is no scenario {name}; {hint}It is a file, or one of: {', '.join(known)}"
+            f"there is no scenario {name}{hint}; it is a file, or one of: {', '.join(known)}"
         )
     try:
         return parse_scenario(_read(path))

@@ -451,7 +451,7 @@ def test_the_rate_that_shows_is_the_limited_one_and_waiters_are_told():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nothing", "--soft-token"], "there is no scenario nothing; It is a file, or one of: "),
+        (["nothing", "--soft-token"], "there is no scenario nothing; it is a file, or one of: "),
         (["quiet-night", "--soft-token", "--hosts", "0"], "--hosts: should be greater than or"),
         (["quiet-night", "--soft-token", "--speed", "21"], "--speed must be between 1 and 20"),
         (["quiet-night", "--soft-token", "--worst", "-1"], "--worst must be 0 or more"),

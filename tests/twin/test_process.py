@@ -93,6 +93,9 @@ def test_a_given_password_is_not_shown(tmp_path):
         (["--record", "/proc/nowhere"], "cannot write a record"),
         (["--fault-file", "/nonexistent"], "cannot read /nonexistent"),
         (["--initial-level", 2], "fraction"),
+        (["--speed", "inf"], "the speed must be"),
+        (["--session-idle-seconds", "nan"], "a session must last"),
+        (["--max-sessions-per-user", 0], "a user must be"),
     ],
 )
 def test_says_in_one_line_what_is_wrong(arguments, message):
