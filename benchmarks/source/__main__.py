@@ -1,12 +1,12 @@
 """Bytes published by the source, against bare C_GenerateRandom and against python-pkcs11.
 
-`python -m benchmarks.source [--rounds N] [--only TEXT] [--output FILE]`. The source tests, encodes
-and publishes, and a consumer takes every slot and gives it back; its rival draws from the same
-token in calls of the same length, in as many sessions, and throws the bytes away. Each is a process
-of its own, and they take turns. Ratios are of the two figures of one round, shown as median
-(quartiles): of bytes per second, and of the bytes that a CPU second of the readers' threads gives,
-which other load on the machine moves less. Then the stages that a call's bytes go through are
-timed, without a module.
+`python -m benchmarks.source [--kind software|paced] [--rounds N] [--only TEXT] [--output FILE]`.
+The source tests, encodes and publishes, and a consumer takes every slot and gives it back; its
+rival draws from the same token in calls of the same length, in as many sessions, and throws the
+bytes away. Each is a process of its own, and they take turns. Ratios are of the two figures of one
+round, shown as median (quartiles): of bytes per second, and of bytes per CPU second of the threads
+that read (against python-pkcs11, of all threads), which other load on the machine moves less.
+Before that the stages that a call's bytes go through are timed, without a module.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 COMPILER = ("cc", "-O2", "-std=c11", "-D_GNU_SOURCE")
 STAGES = ("poison check", "output tests", "encoding", "poison")
 CALL_BYTES = 65536
+KINDS = {"software": software, "paced": paced}
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Turn:
     def rate(self) -> float:
         return self.n_bytes / self.seconds
 
-    @property
-    def rate_of_cpu(self) -> float:
-        return self.n_bytes / self.readers_cpu_seconds
+    def rate_of_cpu(self, *, with_consumer: bool) -> float:
+        taken = self.consumer_cpu_seconds if with_consumer else 0.0
+        return self.n_bytes / (self.readers_cpu_seconds + taken)
 
 
 class Worker:
@@ -84,7 +85,7 @@ class Worker:
 
 def measure(cell: Cell, rounds: int) -> dict[str, object]:
     """Let both take turns; the round before does not count."""
-    ways = (cell.way, "source")
+    ways = (cell.way, cell.source)
     turns: dict[str, list[Turn]] = {way: [] for way in ways}
     with ExitStack() as stack:
         workers = {way: stack.enter_context(Worker(way, cell)) for way in ways}
@@ -96,14 +97,17 @@ def measure(cell: Cell, rounds: int) -> dict[str, object]:
     figures: dict[str, object] = {
         "bytes_per_second": {way: summary([turn.rate for turn in of]) for way, of in turns.items()},
         "source/rival": ratios(*([turn.rate for turn in turns[way]] for way in reversed(ways))),
+        "source/rival, by CPU": ratios(
+            # python-pkcs11 reads and takes in one thread
+            *(
+                [turn.rate_of_cpu(with_consumer=cell.way == "python") for turn in turns[way]]
+                for way in reversed(ways)
+            )
+        ),
         "consumer CPU/readers' CPU": summary(
-            [turn.consumer_cpu_seconds / turn.readers_cpu_seconds for turn in turns["source"]]
+            [turn.consumer_cpu_seconds / turn.readers_cpu_seconds for turn in turns[cell.source]]
         ),
     }
-    if cell.way == "bare":
-        figures["source/rival, by CPU"] = ratios(
-            *([turn.rate_of_cpu for turn in turns[way]] for way in reversed(ways))
-        )
     return figures | {"rounds": {way: [asdict(turn) for turn in of] for way, of in turns.items()}}
 
 
@@ -151,18 +155,14 @@ def run(cells: Sequence[Cell], rounds: int, only: str) -> dict[str, dict[str, ob
         if only not in cell.key:
             continue
         result = results[cell.key] = measure(cell, rounds)
-        by_cpu = result.get("source/rival, by CPU")
-        print(
-            f"{cell.key}: {shown(result['source/rival'])}"
-            + (f", by CPU {shown(by_cpu)}" if by_cpu else ""),
-            file=sys.stderr,
-            flush=True,
-        )
+        by_wall, by_cpu = (shown(result[key]) for key in ("source/rival", "source/rival, by CPU"))
+        print(f"{cell.key}: {by_wall}, by CPU {by_cpu}", file=sys.stderr, flush=True)
     return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.source", description=__doc__)
+    parser.add_argument("--kind", choices=KINDS, default="software")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--only", default="", help="cells with this in their name")
     parser.add_argument("--output", type=Path, help="write all figures here, as JSON")
@@ -170,10 +170,8 @@ def main() -> None:
     times = stages(options.rounds)
     for name, of in times.items():
         print(f"{name}: {shown(of, 1e-3)} us per 64 KiB", file=sys.stderr, flush=True)
-    results = {}
-    for kind in (software, paced):
-        with kind() as cells:
-            results |= run(cells, options.rounds, options.only)
+    with KINDS[options.kind]() as cells:
+        results = run(cells, options.rounds, options.only)
     if options.output:
         document = {
             "what": "raw bytes per second that a source publishes, against its rival's",

@@ -34,7 +34,7 @@ PACED = (  # bytes per call, bytes per second of the device, sessions
 )
 LATENCY_US = 200  # there and back
 BURST_SECONDS = 0.12
-PACED_CALLS = 8  # in a burst, at least
+PACED_CALLS = 4  # in a burst, at least
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Cell:
     name: str
     reading: Reading
     way: str = "bare"
+    source: str = "source"
     seconds: float = BURST_SECONDS
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ def paced() -> Iterator[list[Cell]]:
                 Cell(
                     f"test token, {bytes_per_second / 1000:g} kB/s",
                     Reading(str(token.module), call_bytes, sessions),
+                    source="slow source",
                     seconds=max(3 * BURST_SECONDS, PACED_CALLS * call_bytes / bytes_per_second),
                     environment=token.environment,
                 )

@@ -123,6 +123,35 @@ class Source(_Loaded):
         return text_bytes // 4 * 3
 
 
+class SlowSource(Source):
+    """For a token that fills a slot in many calls: what passed the tests is counted, by calls.
+
+    All of it but a slot for each reader is published.
+    """
+
+    def turn(self, seconds: float) -> tuple[int, float]:
+        before = self._next_call()
+        began = now = time.perf_counter()
+        while now - began < seconds:
+            self._release()
+            time.sleep(TURN_SECONDS)
+            now = time.perf_counter()
+        after = self._next_call()
+        return after - before, time.perf_counter() - began
+
+    def _next_call(self) -> int:
+        """Wait for the end of a call; returns the raw bytes that passed so far."""
+        before = self._passed()
+        while (after := self._passed()) == before:
+            self._release()
+            time.sleep(TURN_SECONDS)
+        return after
+
+    def _passed(self) -> int:
+        view = self.ring.observe()
+        return view.generated_bytes - view.failed_bytes - view.startup_bytes
+
+
 class Python:
     def __init__(self, reading: Reading) -> None:
         import pkcs11  # noqa: PLC0415 - each worker loads what it measures and nothing else
@@ -143,7 +172,12 @@ class Python:
         return n_calls * self._call_bytes, now - began
 
 
-WAYS: dict[str, Callable[[Reading], Way]] = {"bare": Bare, "source": Source, "python": Python}
+WAYS: dict[str, Callable[[Reading], Way]] = {
+    "bare": Bare,
+    "source": Source,
+    "slow source": SlowSource,
+    "python": Python,
+}
 
 
 def order(way: str, reading: Reading) -> list[str]:
