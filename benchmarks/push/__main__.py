@@ -13,16 +13,15 @@ are shown.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import ssl
-import subprocess
 import sys
 from contextlib import ExitStack, nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from benchmarks.partner import Partner
 from benchmarks.push.far_end import COMPILER, FarEnd, far_end, near_cpus
 from benchmarks.push.token import soft_hsm
 from benchmarks.report import machine, ratios, said, summary, write
@@ -42,37 +41,19 @@ TURN = {"bare": (4000, 1600, 300), "fast": (3000, 1600, 300), "plain": (1000, 60
 SLOW_TURN = (96, 96, 64)
 
 
-class Worker:
+class Worker(Partner):
     """A client's process."""
 
     def __init__(self, client: str, far: FarEnd, text_bytes: int, module: Path | None) -> None:
         self.client = client
         command = [sys.executable, "-m", "benchmarks.push.worker", client, far.url]
-        token = [] if module is None else ["--token-module", module]
-        self._process = subprocess.Popen(
-            [*command, far.ca_file, str(text_bytes), *token],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        os.sched_setaffinity(self._process.pid, near_cpus())
+        token = [] if module is None else ["--token-module", str(module)]
+        super().__init__([*command, str(far.ca_file), str(text_bytes), *token])
+        os.sched_setaffinity(self.pid, near_cpus())
 
     def turn(self, n: int) -> float:
         """Send `n` requests; returns CPU seconds for each."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{n}\n")
-        self._process.stdin.flush()
-        cost = json.loads(self._process.stdout.readline())
-        return float(cost["cpu_seconds"]) / n
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
+        return float(self.ask(str(n))["cpu_seconds"]) / n
 
 
 def measure(

@@ -12,16 +12,15 @@ Before that the stages that a call's bytes go through are timed, without a modul
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from benchmarks.partner import Partner
 from benchmarks.report import machine, ratios, said, summary, write
 from benchmarks.source.cells import Cell, paced, software
 from benchmarks.source.worker import order
@@ -55,32 +54,14 @@ class Turn:
         return self.n_bytes / (self.readers_cpu_seconds + taken)
 
 
-class Worker:
+class Worker(Partner):
     """A way of reading, in its process."""
 
     def __init__(self, way: str, cell: Cell) -> None:
-        self._process = subprocess.Popen(
-            order(way, cell.reading),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | cell.environment,
-        )
+        super().__init__(order(way, cell.reading), cell.environment)
 
     def turn(self, seconds: float) -> Turn:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{seconds}\n")
-        self._process.stdin.flush()
-        return Turn(*json.loads(self._process.stdout.readline()))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
+        return Turn(*self.ask(str(seconds)))
 
 
 def measure(cell: Cell, rounds: int) -> dict[str, object]:
