@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
 READ_BYTES = 16 * 1024
-BATCH_BYTES = 256 * 1024  # of the body, between two looks at whether to go on
+BATCH_BYTES = 512 * 1024  # of the body, between two looks at whether to go on
 
 
 class Line(asyncio.BufferedProtocol):
