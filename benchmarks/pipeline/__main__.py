@@ -1,172 +1,142 @@
-"""How fast bytes go through the source alone, and through source, pusher and TLS into the twin.
+"""How much of a token's pace arrives, and what the feeder adds to the push path's CPU per byte.
 
-`python -m benchmarks.pipeline [--rounds N] [--seconds S] [--output FILE]`. Both are measured in
-turn, in one run, for the soft token and for SoftHSM2; the figure is the ratio of each pair. The
-twin counts every byte in one Python process and is usually what holds the second up: the CPU
-seconds per byte of each process say where the time went.
+`python -m benchmarks.pipeline [--rounds N] [--seconds S] [--pace BYTES_PER_SECOND] [--output FILE]`
+
+In each round, one after the other: the bridge, as `entropy-bridge run` starts it, between the test
+token at its pace and the C far end (benchmarks/far_end), with hosts that always have room; and the
+push path alone, which sends as many bytes in requests as large as the bridge's were, to the same
+far end from a ring of the same size. CPU is user and system, all threads, per raw GB; the ratios
+are of the two of one round. The pace is what the token would give to one that takes all at once.
 """
 
+from __future__ import annotations
+
 import argparse
-import asyncio
 import json
-import platform
-import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-import uvloop
 
-from bridge.config import BridgeConfig, parse
-from bridge.daemon.app import Bridge
-from bridge.daemon.sdnotify import Notifier
-from bridge.native import base64_kernels, softtoken_path
-from bridge.source.account import Fate
-from bridge.source.oneshot import opened
-from tests.support.bridge import document
-from tests.support.softhsm import PIN, SoftHsm
-from tests.support.twin import TwinProcess
+from benchmarks.far_end.far_end import COMPILER, FarEnd
+from benchmarks.report import machine, summary, write
+from tests.support.bridge import BridgeProcess, document, wait_until
+from tests.support.testtoken import LABEL, TestToken
 
-HOSTS = 300
+HOSTS = 1000
+ROOM_BYTES = 64 << 20  # more than can come: nobody is full
+WARM_SECONDS = 2.0
+MEASURED = ("bridge", "native", "benchmarks/pipeline", "benchmarks/far_end")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One pair of measurements; rates in raw bytes per second, CPU in seconds per raw GB."""
+class Round:
+    """Rates in raw bytes per second, CPU in seconds per raw GB."""
 
-    token: str
-    source_alone: float
-    end_to_end: float
+    delivered: float
+    add_bytes: float  # raw, of one request
     feeder_cpu: float
     source_cpu: float
-    twin_cpu: float
-    feeder_rss: int
-    source_rss: int
-
-    @property
-    def ratio(self) -> float:
-        return self.end_to_end / self.source_alone
+    far_end_cpu: float
+    push_alone_cpu: float
+    over_bytes: int
+    rss_bytes: int  # feeder and source
 
 
-@contextmanager
-def tokens() -> Iterator[dict[str, dict[str, object]]]:
-    """The [hsm] tables to measure."""
-    with tempfile.TemporaryDirectory() as name:
-        softhsm = SoftHsm(Path(name))
-        softhsm.add_token("bench")
-        pin = Path(name, "pin")
-        pin.write_text(PIN)
-        pin.chmod(0o600)
-        yield {
-            "soft token": {"module": softtoken_path(), "allow_soft_token": True},
-            "SoftHSM2": {
-                "module": softhsm.module,
-                "token_label": "bench",
-                "env": softhsm.environment,
-                "pin_file": pin,
-            },
-        }
+def cpu_seconds(process: psutil.Process) -> float:
+    return float(sum(process.cpu_times()[:2]))
 
 
-async def source_alone(config: BridgeConfig, seconds: float) -> float:
-    """Take and release as fast as bytes come."""
-    async with opened(config.hsm["bench"]) as supply:
-        arrived = asyncio.Event()
-        supply.on_data(arrived.set)
-        taken, started = 0, time.perf_counter()
-        while (now := time.perf_counter()) - started < seconds:
-            if (take := supply.take(1 << 20)) is None:
-                arrived.clear()
-                async with asyncio.timeout(10):
-                    await arrived.wait()
-                continue
-            taken += take.raw_bytes
-            take.spend()
-            take.done(Fate.DELIVERED)
-        return taken / (now - started)
+def push_alone(far: FarEnd, add_bytes: float, total_bytes: float) -> float:
+    """CPU seconds per raw GB of the push path alone."""
+    n = max(64, round(total_bytes / add_bytes))
+    command = [sys.executable, "-m", "benchmarks.pipeline.push_alone", far.url, far.ca_file]
+    done = subprocess.run(
+        [*map(str, command), str(far.password_file), str(round(add_bytes)), str(n)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return float(json.loads(done.stdout)["cpu_seconds"]) / (n * add_bytes) * 1e9
 
 
-async def end_to_end(
-    config: BridgeConfig, twin: TwinProcess, token: str, alone: float, period: float
-) -> Pair:
-    """Fill hosts that use more than can come, for a while after the first bytes."""
-    bridge = Bridge(config, Notifier())
-    running = asyncio.create_task(bridge.run())
-    delivered = bridge.supply.account
-    while not delivered().delivered:
-        await asyncio.sleep(0.01)
-    me, other = psutil.Process(), psutil.Process(twin.process.pid)
-    [child] = [it for it in me.children() if it.pid != other.pid]
-    before = [sum(it.cpu_times()[:2]) for it in (me, child, other)]
-    start_bytes, started = delivered().delivered, time.perf_counter()
-    await asyncio.sleep(period)
-    seconds, n_bytes = time.perf_counter() - started, delivered().delivered - start_bytes
-    after = [sum(it.cpu_times()[:2]) for it in (me, child, other)]
-    feeder, source, far = ((b - a) / n_bytes * 1e9 for a, b in zip(before, after, strict=True))
-    memory = me.memory_info().rss, child.memory_info().rss
-    bridge.stop()
-    await running
-    return Pair(token, alone, n_bytes / seconds, feeder, source, far, *memory)
-
-
-def measure(hsm: dict[str, object], token: str, seconds: float) -> Pair:
-    """One pair."""
+def measure(token: TestToken, seconds: float) -> Round:
+    """One round."""
     with (
-        TwinProcess(
-            "--hosts", HOSTS, "--initial-level", 0, "--drain-bytes-per-second", 4e6
-        ) as twin,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        FarEnd(HOSTS, capacity_bytes=ROOM_BYTES) as far,
+        tempfile.TemporaryDirectory() as here,
     ):
-        table = {
-            "url": twin.url,
-            "username": twin.username,
-            "password_file": twin.password_file,
-            "ca_file": twin.ca_file,
-        }
-        config = parse(document(hsm_bench=hsm, vcenter_twin=table).encode())
-        alone = runner.run(source_alone(config, seconds))
-        return runner.run(end_to_end(config, twin, token, alone, seconds))
+        hsm = {"module": token.module, "token_label": LABEL, "env": token.environment}
+        with BridgeProcess(document(hsm_bench=hsm, vcenter_far=far.table), Path(here)) as bridge:
+            wait_until(lambda: far.count().adds)
+            time.sleep(WARM_SECONDS)
+            feeder = psutil.Process(bridge.process.pid)
+            [source] = feeder.children()
+            all_three = (feeder, source, psutil.Process(far.process.pid))
+            begun, before = far.count_anew(), [cpu_seconds(it) for it in all_three]
+            time.sleep(seconds)
+            ended, after = far.count(), [cpu_seconds(it) for it in all_three]
+            rss_bytes = sum(it.memory_info().rss for it in (feeder, source))
+            bridge.stop()
+        n_bytes = ended.sent_bytes
+        cpu = [(b - a) / n_bytes * 1e9 for a, b in zip(before, after, strict=True)]
+        add_bytes = n_bytes / ended.adds
+        return Round(
+            delivered=n_bytes / (ended.now - begun.now),
+            add_bytes=add_bytes,
+            feeder_cpu=cpu[0],
+            source_cpu=cpu[1],
+            far_end_cpu=cpu[2],
+            push_alone_cpu=push_alone(far, add_bytes, n_bytes),
+            over_bytes=ended.over_bytes,
+            rss_bytes=rss_bytes,
+        )
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--output", type=Path)
-    arguments = parser.parse_args()
-    with tokens() as tables:
-        pairs = [
-            measure(hsm, token, arguments.seconds)
-            for _ in range(arguments.rounds)
-            for token, hsm in tables.items()
-        ]
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-        f"Base64 kernel {base64_kernels()[-1]}, {arguments.rounds} rounds of {arguments.seconds} s"
-    )
-    for token in tables:
-        of = [pair for pair in pairs if pair.token == token]
-        ratios = sorted(pair.ratio for pair in of)
-
-        def middle(name: str) -> float:
-            return statistics.median(getattr(pair, name) for pair in of)  # noqa: B023
-
-        print(
-            f"{token}: source alone {middle('source_alone') / 1e6:.0f} MB/s, into the twin "
-            f"{middle('end_to_end') / 1e6:.0f} MB/s, ratio {statistics.median(ratios):.2f} "
-            f"({ratios[0]:.2f} to {ratios[-1]:.2f}); CPU s/GB: feeder {middle('feeder_cpu'):.1f}, "
-            f"source {middle('source_cpu'):.1f}, twin {middle('twin_cpu'):.1f}; RSS: feeder "
-            f"{middle('feeder_rss') / 1e6:.0f} MB, source {middle('source_rss') / 1e6:.0f} MB"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--pace", type=float, default=200e6, help="of the token, in bytes/s")
+    parser.add_argument("--output", type=Path, help="write all figures here, as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as here:
+        token = TestToken(Path(here) / "state")
+        token.picoseconds_per_byte = round(1e12 / options.pace)
+        rounds = []
+        for number in range(options.rounds):
+            rounds.append(measure(token, options.seconds))
+            print(f"{number + 1}: {rounds[-1]}", file=sys.stderr)
+        token.close()
+    figures = {
+        "delivered / pace": summary([it.delivered / options.pace for it in rounds]),
+        "feeder / push path alone, CPU per byte": summary(
+            [it.feeder_cpu / it.push_alone_cpu for it in rounds]
+        ),
+        "feeder, CPU s/GB": summary([it.feeder_cpu for it in rounds]),
+        "push path alone, CPU s/GB": summary([it.push_alone_cpu for it in rounds]),
+        "source, CPU s/GB": summary([it.source_cpu for it in rounds]),
+        "KiB in a request": summary([it.add_bytes / 1024 for it in rounds]),
+        "RSS of feeder and source, MB": summary([it.rss_bytes / 1e6 for it in rounds]),
+    }
+    for name, of in figures.items():
+        spread = f"({of['lower_quartile']:.3g} to {of['upper_quartile']:.3g})"
+        print(f"{name}: {of['median']:.3g} {spread}")
+    if options.output:
+        write(
+            options.output,
+            {
+                "what": "a paced test token through the bridge into a C far end, TLS 1.3, loopback",
+                "pace": options.pace,
+                "environment": machine(*MEASURED) | {"far_end": " ".join(COMPILER)},
+                "figures": figures,
+                "rounds": [asdict(it) for it in rounds],
+            },
         )
-    if arguments.output:
-        arguments.output.write_text(json.dumps([asdict(pair) for pair in pairs], indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
