@@ -190,10 +190,10 @@ class Ring:
         words = self._entry_words[: 2 * n].tolist()
         return list(zip(words[::2], words[1::2], strict=True))
 
-    def release(self, slot: int) -> None:
-        """Wipe a held slot and give it back to the source."""
-        if lib.bn_ring_release(self._open, slot):
-            raise ValueError(f"slot {slot} is not held")
+    def release(self, *slots: int) -> None:
+        """Wipe held slots and give them back to the source, which is woken once at most."""
+        if lib.bn_ring_release_burst(self._open, slots, len(slots)):
+            raise ValueError(f"one of {slots} is a slot that is not held")
 
     def piece(self, slot: int, start: int, stop: int) -> tuple[memoryview, object]:
         """View `start` to `stop` of the text from a slot on, with what lives as long as the view.

@@ -276,8 +276,7 @@ class Supply:
 
     def _let_go(self, slots: Slots, ranges: Iterable[Range]) -> None:
         """Drop ranges; a ring that no source fills any more closes with its last slot."""
-        for part in ranges:
-            slots.drop(part)
+        slots.drop(*ranges)
         if slots is not self._slots and not slots.held:
             slots.ring.close()
 

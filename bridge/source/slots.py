@@ -64,14 +64,18 @@ class Slots:
         for slot in _touched(part):
             keeps[slot] += 1
 
-    def drop(self, part: Range) -> None:
-        """Let go of a range; slots that nobody keeps any more go back."""
+    def drop(self, *parts: Range) -> None:
+        """Let go of ranges; slots that nobody keeps any more go back."""
         keeps = self._keeps
-        for slot in _touched(part):
-            keeps[slot] -= 1
-            if not keeps[slot]:
-                self.ring.release(slot)
-                self.held -= 1
+        free = []
+        for part in parts:
+            for slot in _touched(part):
+                keeps[slot] -= 1
+                if not keeps[slot]:
+                    free.append(slot)
+        if free:
+            self.ring.release(*free)
+            self.held -= len(free)
 
 
 def _touched(part: Range) -> range:

@@ -152,6 +152,10 @@ BN_API BN_CHECKED uint32_t bn_ring_pop_burst(struct bn_ring_consumer *ring,
                                              struct bn_ring_entry *out, uint32_t max);
 // Wipes a held slot and gives it back to its reader. BN_ERR_ARGUMENT when it is not held.
 BN_API BN_CHECKED enum bn_err bn_ring_release(struct bn_ring_consumer *ring, uint32_t slot);
+// The same for several, after which each reader is woken at most once. BN_ERR_ARGUMENT at the first
+// that is not held; those before it are released.
+BN_API BN_CHECKED enum bn_err bn_ring_release_burst(struct bn_ring_consumer *ring,
+                                                    const uint32_t *slots, uint32_t n_slots);
 // Offset of a slot's text in the map.
 BN_API size_t bn_ring_slot_offset(const struct bn_ring_consumer *ring, uint32_t slot);
 // Asks the producer for a wake-up on the data eventfd. 1: something is there already, do not sleep.

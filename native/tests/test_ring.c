@@ -111,6 +111,26 @@ static void test_a_full_lane_gives_no_slot(void) {
   ring_pair_close(&pair);
 }
 
+static void test_several_are_released_at_once(void) {
+  struct ring_pair pair;
+  ring_pair_open(&pair, 6, 2);
+  ring_pair_connect(&pair);
+  for (int i = 0; i < 6; i++)
+    CHECK(publish_stamp(&pair.lanes[i % 2], 1));
+  struct bn_ring_entry entries[6];
+  CHECK(bn_ring_pop_burst(pair.consumer, entries, 6) == 6);
+  const uint32_t held[] = {4, 0, 3}, partly[] = {1, 3, 5};
+  CHECK(bn_ring_release_burst(pair.consumer, held, 3) == BN_OK);
+  CHECK(bn_ring_lane_available(&pair.lanes[0]) == 1);
+  CHECK(bn_ring_lane_available(&pair.lanes[1]) == 2);
+  CHECK(bn_ring_release_burst(pair.consumer, partly, 3) == BN_ERR_ARGUMENT); // 3 is free already
+  CHECK(bn_ring_lane_available(&pair.lanes[0]) == 2);
+  CHECK(bn_ring_lane_available(&pair.lanes[1]) == 2);
+  CHECK(bn_ring_release(pair.consumer, 5) == BN_OK);
+  CHECK(bn_ring_release_burst(pair.consumer, NULL, 0) == BN_OK);
+  ring_pair_close(&pair);
+}
+
 static void test_arming_sees_what_is_there(void) {
   struct ring_pair pair;
   struct bn_ring_entry entry;
@@ -291,6 +311,7 @@ int main(int argc, char **argv) {
   test_every_layout_parts_the_slots();
   test_order_and_wrap_around();
   test_a_full_lane_gives_no_slot();
+  test_several_are_released_at_once();
   test_arming_sees_what_is_there();
   test_restart();
   test_the_first_fault_stays();

@@ -188,17 +188,32 @@ static struct lane *lane_of(struct bn_ring_consumer *ring, uint32_t slot) {
 }
 
 enum bn_err bn_ring_release(struct bn_ring_consumer *ring, uint32_t slot) {
-  if (slot >= ring->geometry.n_slots || !ring->held[slot])
-    return BN_ERR_ARGUMENT;
-  struct lane *lane = lane_of(ring, slot);
-  bn_wipe(slot_text(ring, slot), BN_SLOT_TEXT_BYTES);
-  ring->held[slot] = 0;
-  give_slot(ring, lane, slot);
-  // As a release, pairs with the acquire in bn_ring_lane_take: the slot is wiped before the reader
-  // has it. Sequentially consistent for the wake-up: pairs with the look in bn_ring_lane_wait.
-  atomic_store_explicit(&lane->shared->free_head, lane->free_head, memory_order_seq_cst);
-  bn_wake_give(&lane->shared->space_waiting, lane->space_eventfd);
-  return BN_OK;
+  return bn_ring_release_burst(ring, &slot, 1);
+}
+
+enum bn_err bn_ring_release_burst(struct bn_ring_consumer *ring, const uint32_t *slots,
+                                  uint32_t n_slots) {
+  _Static_assert(BN_READERS_MAX <= 64, "a bit for each lane");
+  uint64_t given = 0;
+  uint32_t n = 0;
+  for (; n < n_slots && slots[n] < ring->geometry.n_slots && ring->held[slots[n]]; n++) {
+    struct lane *lane = lane_of(ring, slots[n]);
+    bn_wipe(slot_text(ring, slots[n]), BN_SLOT_TEXT_BYTES);
+    ring->held[slots[n]] = 0;
+    give_slot(ring, lane, slots[n]);
+    given |= UINT64_C(1) << (lane - ring->lanes);
+  }
+  for (uint32_t reader = 0; reader < ring->geometry.n_readers; reader++) {
+    const struct lane *lane = &ring->lanes[reader];
+    if ((given >> reader & 1) == 0)
+      continue;
+    // As a release, pairs with the acquire in bn_ring_lane_take: the slots are wiped before the
+    // reader has them. Sequentially consistent for the wake-up: pairs with the look in
+    // bn_ring_lane_wait.
+    atomic_store_explicit(&lane->shared->free_head, lane->free_head, memory_order_seq_cst);
+    bn_wake_give(&lane->shared->space_waiting, lane->space_eventfd);
+  }
+  return n == n_slots ? BN_OK : BN_ERR_ARGUMENT;
 }
 
 size_t bn_ring_slot_offset(const struct bn_ring_consumer *ring, uint32_t slot) {
