@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _INVENTORY_SECONDS = 60.0
 _RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
 _THROTTLED_SECONDS = 1.0  # when it does not say for how long
+_ADD_BYTES_MIN = 12_288  # no proxy's limit is lower, and with much less no host could be kept fed
 _LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
 
@@ -80,6 +81,7 @@ class Site:
         self._wake = wake
         self._down_until = float("-inf")
         self._lost_in_a_row = 0
+        self._fitting_bytes = self.max_add_bytes
         self._retry_seconds = _RETRY_SECONDS[0]
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
@@ -139,6 +141,7 @@ class Site:
             self._cap.change(cap)
         before, self.config = self.max_add_bytes, config
         if self.max_add_bytes != before:
+            self._fitting_bytes = self.max_add_bytes
             self._planner.limit(config.name, self.max_add_bytes)
         self.gate.change(config.max_in_flight)
         self._client.allow(config.max_in_flight)
@@ -271,7 +274,7 @@ class Site:
         self._ended(operation, meaning.snake(error), self._load(error, now), seconds)
         self._log.debug("request failed", host=key[1], operation=operation, error=str(error))
         if isinstance(error, errors.TooLarge):
-            self._planner.limit(key[0], n_spent_bytes // 2)
+            self._send_less(n_spent_bytes // 2)
         reason = meaning.absence(error)
         if reason is not None:
             self._planner.absent(key, reason, now)
@@ -281,6 +284,13 @@ class Site:
             self._planner.absent(key, "no sensible answer", now)
         else:
             self._planner.released(key, now)
+
+    def _send_less(self, n_bytes: int) -> None:
+        """Lower the limit, but not to nothing: who refuses so little means something else."""
+        n_bytes = max(_ADD_BYTES_MIN, n_bytes)
+        if n_bytes < self._fitting_bytes:
+            self._fitting_bytes = n_bytes
+            self._planner.limit(self.config.name, n_bytes)
 
     def _load(self, error: errors.VCenterError | None, now: float) -> Outcome:
         """Say what a failure tells of the vCenter's load; begin a pause where it asks for one."""

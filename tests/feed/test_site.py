@@ -33,9 +33,9 @@ class Planner:
 class Take:
     """As much of a take as a site uses."""
 
-    def __init__(self):
-        self.pieces = (memoryview(TEXT),)
-        self.raw_bytes = len(TEXT) // 4 * 3
+    def __init__(self, text=TEXT):
+        self.pieces = (memoryview(text),)
+        self.raw_bytes = len(text) // 4 * 3
         self.spent = False
         self.fate = None
 
@@ -140,9 +140,11 @@ async def test_what_went_wrong_with_an_add(site, twin, fault, fate, told):
 
 async def test_too_large_a_body_halves_the_requests_of_the_vcenter(site, twin):
     twin.admin("PUT", "faults", [{"kind": "too_large", "operations": ["pool.add"]}])
-    take = Take()
-    await site.feed(HOST, take)
-    assert site._planner.told[0] == ("limit", "twin", take.raw_bytes // 2)
+    for text_bytes in (131_072, 262_144, 32_768, 32_768, 400):
+        await site.feed(HOST, Take(b"A" * text_bytes))
+    told = [it for it in site._planner.told if it[0] == "limit"]
+    # No answer to a larger one that was under way raises it, and none to a small one starves hosts.
+    assert told == [("limit", "twin", 49_152), ("limit", "twin", 12_288)]
     assert site._planner.told[1][:2] == ("released", HOST)
 
 
