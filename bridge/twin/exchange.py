@@ -78,7 +78,7 @@ class Exchange:
         try:
             response = await self._answer(call, trouble)
             entry.status = call.refused_status or response.status
-        except ConnectionCut:
+        except (ConnectionCut, ConnectionError):  # one of the two has left
             response = web.Response()
         finally:
             self._note(call)
