@@ -138,6 +138,7 @@ class Reloader:
             site.use_password(made.passwords[name])
             if site.config != config:
                 site.change(config, made.hosts.get(name))
+            site.refresh()
 
 
 def _passwords(config: BridgeConfig) -> dict[str, SecretStr]:

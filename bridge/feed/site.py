@@ -147,15 +147,19 @@ class Site:
         self._client.allow(config.max_in_flight)
         if hosts is not None:
             self._take_inventory(hosts)
-        self._hurry.set()
+        self.refresh()
         self._wake()
+
+    def refresh(self) -> None:
+        """Look at the inventory now rather than within a minute."""
+        self._hurry.set()
 
     def use_password(self, password: SecretStr) -> None:
         """Log in with this from now on; a session that there is stays."""
         if self._client.password != password:
             self._client.use_password(password)
             self.gate.resume()
-            self._hurry.set()
+            self.refresh()
             self._wake()
 
     @property

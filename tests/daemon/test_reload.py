@@ -183,6 +183,19 @@ def test_hosts_leave_and_come_with_the_filter(case, twin):
         assert bridge.stop() == 0
 
 
+def test_a_reload_lists_the_hosts_anew(case, twin):
+    with case.started() as bridge:
+        wait_until(lambda: bridge.events("ready"))
+        wait_until(lambda: len(case.hosts(bridge)) == 16)
+        gone, *_ = twin.hosts()
+        twin.admin("DELETE", f"hosts/{gone}")
+        assert case.reload(bridge)["event"] == DONE
+        wait_until(lambda: len(case.hosts(bridge)) == 15)
+        assert ("twin", gone) not in case.hosts(bridge)
+        assert twin.state()["sessions"]["logins"] == 1
+        assert bridge.stop() == 0
+
+
 def test_a_vcenter_comes_and_another_goes(case, twin, other_twin, record):
     with case.started() as bridge:
         wait_until(lambda: bridge.events("ready"))
