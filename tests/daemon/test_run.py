@@ -14,6 +14,7 @@ import pytest
 from tests.daemon.conftest import configuration, vcenter_table
 from tests.support.bridge import BridgeProcess, document, wait_until
 from tests.support.testtoken import Mode
+from tests.support.twin import TwinProcess
 
 
 def levels(twin):
@@ -153,6 +154,36 @@ def test_a_lost_feeder_leaves_no_source_behind(test_token_table, twin, tmp_path)
         bridge.process.kill()
         bridge.process.wait()
         wait_until(lambda: not psutil.pid_exists(child.pid), 20)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("status", "DISABLED", "ENABLED", "disabled"),
+        ("connection_state", "DISCONNECTED", "CONNECTED", "unreachable"),
+    ],
+    ids=lambda way: way[3],
+)
+def test_a_host_that_is_away_is_followed_and_fed_when_it_is_back(
+    test_token_table, tmp_path, port, way
+):
+    what, away, back, state = way
+    with TwinProcess("--hosts", 2, "--initial-level", 0.5) as twin:
+        host, *_ = twin.hosts()
+        twin.change_host(host, **{what: away})
+        with BridgeProcess(configuration(test_token_table, twin, port), tmp_path) as bridge:
+
+            def shown():
+                return {row["host"]: row["state"] for row in bridge.status(port)["hosts"]}
+
+            wait_until(lambda: bridge.events("ready"))
+            wait_until(lambda: shown().get(host) == state)
+            wait_until(lambda: max(levels(twin)) > 450_000)
+            assert twin.hosts()[host]["received_bytes"] == 0
+            twin.change_host(host, **{what: back})
+            wait_until(lambda: shown()[host] == "fed")
+            wait_until(lambda: twin.hosts()[host]["received_bytes"] > 0)
+            assert bridge.stop() == 0
 
 
 def test_one_vcenter_that_refuses_does_not_stop_the_other(test_token_table, twin, tmp_path, port):
