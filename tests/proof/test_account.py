@@ -23,6 +23,7 @@ ROUNDS_BYTES = 10_000_000  # to be delivered once every host is above its waterm
 @dataclass
 class Outcome:
     account: dict[str, Any]
+    entries: list[Entry]  # all requests
     additions: list[Entry]
     proof: Proof
     state: dict[str, Any]
@@ -65,9 +66,32 @@ def outcome(request, tmp_path):
     for entry in recording.additions():
         stop = entry.offset_bytes + entry.raw_bytes
         ledger.add(entry.host, everything[entry.offset_bytes : stop])
-    made = Outcome(account, recording.additions(), ledger.verify(), state, token.bytes_handed_out)
+    made = Outcome(
+        account,
+        recording.entries,
+        recording.additions(),
+        ledger.verify(),
+        state,
+        token.bytes_handed_out,
+    )
     token.close()
     return made
+
+
+def fed_without_a_look(entries):
+    """What hosts were sent after a request that may have reached them, before they were read."""
+    doubtful, wrong = set(), []
+    for entry in sorted(entries, key=lambda it: it.time_seconds):
+        if entry.operation == "pool.get":
+            doubtful.discard(entry.host)
+        elif entry.operation == "pool.add":
+            if entry.host in doubtful:
+                wrong.append(entry)
+            # of a refusal that broke off, the status had come
+            refused = "truncated_reply" in entry.faults and not entry.accepted_bytes
+            if entry.raw_bytes and entry.status in (0, 500) and not refused:
+                doubtful.add(entry.host)
+    return wrong
 
 
 def above_watermark(twin, saved):
@@ -100,6 +124,7 @@ def check(outcome):
     assert all(
         entry.raw_bytes <= entry.room_bytes for entry in additions if entry.room_bytes is not None
     )
+    assert not fed_without_a_look(outcome.entries)
     # everything that arrived is in the account, and nothing in the account was made up
     arrived = sum(entry.raw_bytes for entry in additions)
     assert outcome.proof.n_bytes == arrived
