@@ -29,6 +29,16 @@ def port():
 
 
 @pytest.fixture
+def unused_ports():
+    """Two ports that are free now."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+@pytest.fixture
 def test_token_table(token):
     return {"module": token.module, "token_label": LABEL, "env": token.environment}
 
