@@ -80,15 +80,17 @@ class Gate:
     def ended(self, now: float, outcome: Outcome, seconds: float | None = None) -> None:
         """Count a request that ended; `seconds` is its time where that is comparable (looks)."""
         was_full = self.in_flight >= self.limit
+        was_used = self.in_flight * 2 >= self.limit  # or the limit has no part in what happens
         self.in_flight -= 1
         self._recent.append(outcome is Outcome.UNAVAILABLE)
         if outcome in (Outcome.THROTTLED, Outcome.LOST):
+            self._trial = None
             self._decrease(now, 0.5)
         elif outcome is Outcome.UNAVAILABLE:
             if len(self._recent) == _WINDOW and sum(self._recent) * 2 > _WINDOW:
                 self._decrease(now, 0.5)
         elif seconds is not None and self._is_slower(now, seconds):
-            if self.in_flight * 2 >= self.limit:  # or the limit has no part in it
+            if was_used:
                 self._decrease(now, 0.9)
                 self._judge_trial(now)
         elif outcome is Outcome.GOOD and was_full:
@@ -127,7 +129,8 @@ class Gate:
         if self._trial is None:
             return
         limit, slowest = self._trial
-        if self._limit <= max(1.0, _TRIAL * limit) and self._smoothed_seconds > _HELPED * slowest:
+        no_help = self._limit <= _TRIAL * limit and self._smoothed_seconds > _HELPED * slowest
+        if no_help or self._limit <= 1.0:  # a single request does not wait for others of ours
             self._limit = min(limit, float(self.ceiling))
             self._baseline.clear()
             self._baseline.append((now, self._smoothed_seconds))

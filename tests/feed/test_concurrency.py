@@ -179,3 +179,19 @@ def test_a_queue_that_others_make_does_not_close_the_gate():
     server.run(10.0, hosts_per_second=100)
     length = 0.25
     assert server.run(120.0, hosts_per_second=100) > 90
+
+
+def test_a_gate_that_trouble_closed_opens_again_however_long_the_way_is_by_then():
+    length = 0.01
+    server = Server(32, lambda: length)
+    server.run(5.0)
+    length = 0.3
+    server.run(6.5)
+    for second in range(7, 17):
+        turn(server.gate, float(second), Outcome.LOST)
+    server.gate.in_flight = 0
+    server._answers.clear()
+    assert server.gate.limit == 1
+    server.now = 17.0
+    server.run(40.0)
+    assert server.gate.limit > 8
