@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.config import ConfigError
 from bridge.daemon.trial import try_site, try_source
-from bridge.feed.site import SiteState
+from bridge.feed.standing import SiteState
 from bridge.source.errors import SourceRefused
 from bridge.vcenter import errors
 

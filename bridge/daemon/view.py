@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from bridge.feed.hoststate import HostState as Standing
-from bridge.feed.site import SiteState
+from bridge.feed.standing import SiteState
 from bridge.native import base64_kernels
 from bridge.telemetry.snapshot import (
     Account,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bridge.feed import meaning
 from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.hoststate import Reading
+from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
 from bridge.source.bucket import Bucket
 from bridge.source.take import StaleTake
@@ -31,20 +30,9 @@ if TYPE_CHECKING:
     from bridge.vcenter.types import HostSummary, Levels
 
 _INVENTORY_SECONDS = 60.0
-_RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
 _THROTTLED_SECONDS = 1.0  # when it does not say for how long
 _ADD_BYTES_MIN = 12_288  # no proxy's limit is lower, and with much less no host could be kept fed
-_LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
-
-
-class SiteState(StrEnum):
-    """What the bridge knows of a vCenter."""
-
-    CONNECTING = "connecting"
-    UP = "up"
-    DOWN = "down"
-    REFUSED = "refused"  # the first login was refused: nothing is tried any more
 
 
 class LoginRefusedAtFirst(Exception):
@@ -69,8 +57,6 @@ class Site:
         self.gate = Gate(config.max_in_flight)
         cap = config.max_bytes_per_second
         self._cap = None if cap is None else Bucket(cap, clock)
-        self.state = SiteState.CONNECTING
-        self.last_error = ""
         self.names: dict[str, str] = {}
         self.requests: Counter[tuple[str, str]] = Counter()
         self._client = client
@@ -79,12 +65,20 @@ class Site:
         self._add_seconds = add_seconds
         self._log = log.bind(vcenter=config.name)
         self._wake = wake
-        self._down_until = float("-inf")
-        self._lost_in_a_row = 0
+        self._standing = Standing(clock=clock, log=self._log)
         self._fitting_bytes = self.max_add_bytes
-        self._retry_seconds = _RETRY_SECONDS[0]
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
+
+    @property
+    def state(self) -> SiteState:
+        """What is known of the vCenter."""
+        return self._standing.state
+
+    @property
+    def last_error(self) -> str:
+        """Why it cannot be used; empty when it can."""
+        return self._standing.last_error
 
     @property
     def max_add_bytes(self) -> int:
@@ -112,15 +106,14 @@ class Site:
                 hosts = await self._client.hosts(wanted)
             except errors.LoginRefused as error:
                 if self.state is SiteState.CONNECTING:
-                    self.state = SiteState.REFUSED
-                    self.last_error = str(error)
+                    self._standing.refused(error)
                     raise LoginRefusedAtFirst(str(error)) from None
                 self._refused(error)
                 pause = _REFUSED_SECONDS
             except errors.VCenterError as error:
-                pause = self._unreachable(error)
+                pause = self._standing.unreachable(error)
             else:
-                self._reached()
+                self._standing.reached(self.gate.limit)
                 if wanted is self.config.hosts:  # or what was asked for is no longer wanted
                     self._take_inventory(hosts)
             with suppress(TimeoutError):
@@ -261,9 +254,9 @@ class Site:
         if operation == "add":
             self._add_seconds(seconds)
         if load is not Outcome.LOST:
-            self._lost_in_a_row = 0
+            self._standing.answered()
         if load is Outcome.GOOD and self.state is SiteState.DOWN:
-            self._reached()
+            self._standing.reached(self.gate.limit)
 
     def _failed(
         self,
@@ -304,37 +297,12 @@ class Site:
         elif error is not None and load is Outcome.THROTTLED:
             self.gate.pause(now + (error.retry_after_seconds or _THROTTLED_SECONDS))
         elif error is not None and load is Outcome.LOST:
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row >= _LOST_IN_A_ROW:
-                self.gate.pause(now + self._unreachable(error))
+            self.gate.pause(now + self._standing.lost(error))
         return load
 
     def _refused(self, error: errors.VCenterError) -> None:
         self.gate.pause(self._clock() + _REFUSED_SECONDS)
-        self._down(error)
-
-    def _unreachable(self, error: errors.VCenterError) -> float:
-        """Note that the vCenter does not answer; returns how long to leave it alone."""
-        now = self._clock()
-        if now >= self._down_until:  # the many requests that fail together count once
-            pause = self._retry_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
-            self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS[1])
-            self._down_until = now + pause
-        self._down(error)
-        return self._down_until - now
-
-    def _down(self, error: errors.VCenterError) -> None:
-        if self.state is not SiteState.DOWN or self.last_error != str(error):
-            self._log.error("vCenter cannot be used", error=str(error))
-        self.state = SiteState.DOWN
-        self.last_error = str(error)
-
-    def _reached(self) -> None:
-        if self.state is not SiteState.UP:
-            self._log.info("vCenter is up", limit=self.gate.limit)
-        self.state = SiteState.UP
-        self.last_error = ""
-        self._retry_seconds = _RETRY_SECONDS[0]
+        self._standing.down(error)
 
     def _take_inventory(self, hosts: list[HostSummary]) -> None:
         now = self._clock()

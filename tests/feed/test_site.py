@@ -9,7 +9,8 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.config import HostFilter, VCenterConfig
-from bridge.feed.site import LoginRefusedAtFirst, Site, SiteState
+from bridge.feed.site import LoginRefusedAtFirst, Site
+from bridge.feed.standing import SiteState
 from bridge.source.account import Fate
 from bridge.source.take import StaleTake
 from bridge.vcenter.client import VCenter
@@ -180,7 +181,7 @@ async def test_one_connection_that_breaks_says_nothing_of_the_vcenter(site, twin
     twin.admin("PUT", "faults", [rule])
     for _ in range(12):
         await site.look(HOST)
-        if site._lost_in_a_row:
+        if site._planner.told[-1][0] == "released":
             twin.admin("PUT", "faults", [])
             await site.look(HOST)
             twin.admin("PUT", "faults", [{**rule, "seed": len(site._planner.told)}])

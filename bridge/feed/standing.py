@@ -1,0 +1,78 @@
+"""Whether a vCenter can be used, since when it cannot, and how long to leave it alone."""
+
+from __future__ import annotations
+
+import random
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import structlog
+
+    from bridge.vcenter.errors import VCenterError
+
+_RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
+_LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there
+
+
+class SiteState(StrEnum):
+    """What the bridge knows of a vCenter."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    DOWN = "down"
+    REFUSED = "refused"  # the first login was refused: nothing is tried any more
+
+
+class Standing:
+    """One vCenter's; what changes is logged once."""
+
+    def __init__(self, *, clock: Callable[[], float], log: structlog.stdlib.BoundLogger) -> None:
+        self.state = SiteState.CONNECTING
+        self.last_error = ""
+        self._clock = clock
+        self._log = log
+        self._down_until = float("-inf")
+        self._lost_in_a_row = 0
+        self._retry_seconds = _RETRY_SECONDS[0]
+
+    def refused(self, error: VCenterError) -> None:
+        """Note that the first login was refused."""
+        self.state = SiteState.REFUSED
+        self.last_error = str(error)
+
+    def down(self, error: VCenterError) -> None:
+        """Note that it cannot be used."""
+        if self.state is not SiteState.DOWN or self.last_error != str(error):
+            self._log.error("vCenter cannot be used", error=str(error))
+        self.state = SiteState.DOWN
+        self.last_error = str(error)
+
+    def unreachable(self, error: VCenterError) -> float:
+        """Note that it does not answer; returns how many seconds to leave it alone."""
+        now = self._clock()
+        if now >= self._down_until:  # the many requests that fail together count once
+            pause = self._retry_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
+            self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS[1])
+            self._down_until = now + pause
+        self.down(error)
+        return self._down_until - now
+
+    def reached(self, limit: int) -> None:
+        """Note that it can be used, with `limit` requests at a time."""
+        if self.state is not SiteState.UP:
+            self._log.info("vCenter is up", limit=limit)
+        self.state = SiteState.UP
+        self.last_error = ""
+        self._retry_seconds = _RETRY_SECONDS[0]
+
+    def answered(self) -> None:
+        """Note that a request had an answer, whatever it was."""
+        self._lost_in_a_row = 0
+
+    def lost(self, error: VCenterError) -> float:
+        """Note a request without one; returns how many seconds to leave the vCenter alone."""
+        self._lost_in_a_row += 1
+        return self.unreachable(error) if self._lost_in_a_row >= _LOST_IN_A_ROW else 0.0
