@@ -67,6 +67,9 @@ async def draw(supply: Supplier, n_bytes: int) -> AsyncIterator[bytes]:
         take.done(Fate.DELIVERED)
         yield raw[:left]
         left -= len(raw)
+        # Bytes that are always there are no reason to wait: the source's keeper and Ctrl-C want to
+        # be heard all the same.
+        await asyncio.sleep(0)
 
 
 async def _bytes_in(supply: Supplier) -> None:

@@ -10,7 +10,7 @@ from bridge.native import softtoken_path
 from bridge.source.errors import SourceFailed, SourceMisconfigured, SourceRefused
 from bridge.source.oneshot import draw, opened
 from bridge.source.supervisor import Source
-from tests.source.conftest import descriptors, running
+from tests.source.conftest import descriptors, idle, running
 from tests.support.testtoken import Mode
 
 
@@ -53,6 +53,24 @@ async def test_bytes_that_come_slowly_are_waited_for(config, token):
     async with opened(config()) as supply:
         drawn = b"".join([raw async for raw in draw(supply, 100_000)])
     assert len(drawn) == 100_000
+
+
+async def test_bytes_that_are_always_there_leave_others_their_turn(make, token):
+    source = make()
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with running(source):
+        await idle(source, token)
+        other = asyncio.create_task(count())
+        drawn = [raw async for raw in draw(source.supply, 1_000_000)]
+        other.cancel()
+    assert turns >= len(drawn) > 5
 
 
 @pytest.mark.parametrize(
