@@ -108,7 +108,9 @@ def test_hosts_are_fed_from_the_reserve_while_a_crashed_source_is_replaced(
         first, *others = twin.hosts()
         # one makes no call as long as the ring is full
         twin.admin("POST", f"hosts/{first}", {"level_bytes": 300_000})
-        wait_until(lambda: bridge.status(port)["sources"][0]["state"] != "running", 40)
+        wait_until(
+            lambda: any("SIGSEGV" in ended["reason"] for ended in bridge.events("source ended")), 60
+        )
         before = received(twin)
         for host in others:
             twin.admin("POST", f"hosts/{host}", {"level_bytes": 300_000})
