@@ -61,6 +61,7 @@ void bn_base64_scalar(const uint8_t *raw, size_t raw_bytes, char *text) {
   if (raw_bytes == 0)
     return;
   store_group((uint64_t)raw[0] << 16 | (raw_bytes == 2 ? (uint64_t)raw[1] << 8 : 0), text);
-  text[2] = raw_bytes == 2 ? text[2] : '=';
+  if (raw_bytes == 1)
+    text[2] = '=';
   text[3] = '=';
 }
