@@ -7,6 +7,7 @@ from bridge.vcenter import errors
 
 _ABSENT = {
     errors.Unauthorized: "refused",
+    errors.SessionRefused: "refused",
     errors.NotFound: "not found",
     errors.HostUnavailable: "unavailable",
     errors.BadRequest: "refused",

@@ -16,6 +16,7 @@ from bridge.vcenter.errors import (
     ProtocolError,
     SendFate,
     ServerError,
+    SessionRefused,
     Throttled,
     TimedOut,
     TooLarge,
@@ -81,10 +82,16 @@ def from_reply(
     host: str | None = None,
     fate: SendFate = SendFate.NOT_SENT,
     secret: str = "",
+    is_new: bool = False,
 ) -> VCenterError:
-    """Name the error that a reply with any status but the expected one is."""
+    """Name the error that a reply with any status but the expected one is.
+
+    `is_new` says that the session was made a moment ago, in place of one that met 401.
+    """
     said = error_body(reply.payload)
     kind, advice = _kind(target, call, reply, said)
+    if is_new and kind is Unauthenticated:
+        kind, advice = SessionRefused, "a new session is not valid either"
     details = [str(reply.status)]
     if said.error_type is not None:
         details.append(said.error_type)

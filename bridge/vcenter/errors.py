@@ -62,6 +62,10 @@ class Unauthenticated(VCenterError):
     """401: the session is gone; the next request logs in anew."""
 
 
+class SessionRefused(Unauthenticated):
+    """401 in a session that was made anew a moment ago: another login would not help."""
+
+
 class Unauthorized(VCenterError):
     """403: the user lacks a privilege."""
 

@@ -1,7 +1,8 @@
 """The session with a vCenter: one at a time, made when needed, renewed on 401, ended at close.
 
 However many requests find the session gone, one login is made. A refused one is not repeated for
-a while, whoever asks, because SSO locks accounts.
+a while, whoever asks, because SSO locks accounts; nor is one whose session is not accepted, because
+vCenter counts sessions.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from bridge.vcenter.replies import MalformedError, Reply
 from bridge.vcenter.wire import REPLY_BYTES_MAX, Wire
 
 REFUSED_LOGIN_PAUSE_SECONDS = 300.0
+RENEWALS_APART_SECONDS = 2.0
 CLOSE_SECONDS_MAX = 5.0
 TOKEN_CHARACTERS_MAX = 4096
 
@@ -39,6 +41,7 @@ class Session:
         self._discards: set[asyncio.Task[None]] = set()
         self._refusal: LoginRefused | None = None
         self._refused_until = 0.0
+        self._renewed_at = float("-inf")
 
     async def login(self) -> None:
         """Log in, if there is no session; raises VCenterError."""
@@ -65,11 +68,12 @@ class Session:
             )
             if reply.status == 200:
                 return reply
-            if reply.status == 401:
-                self._forget(headers)
-            if reply.status != 401 or last:
+            is_lost = reply.status == 401 and self._forget(headers)
+            if last or not is_lost:
                 break
-        raise from_reply(self._wire.target, call, reply, host=host, secret=headers.token)
+        raise from_reply(
+            self._wire.target, call, reply, host=host, secret=headers.token, is_new=not is_lost
+        )
 
     async def add(self, address: Address, body: EntropyBody, *, host: str) -> Reply:
         """Return the 200 reply to an add; it is never repeated. Raises VCenterError."""
@@ -77,9 +81,9 @@ class Session:
         reply = await self._wire.request(Call.ADD, "POST", address, headers, host=host, body=body)
         if reply.status == 200:
             return reply
-        if reply.status == 401:
+        is_lost = reply.status == 401 and self._forget(headers)
+        if is_lost:
             # whoever asks next finds a session, or its login under way
-            self._forget(headers)
             self._begin_login()
         fate = SendFate.UNKNOWN if reply.status < 300 else SendFate.REFUSED
         raise from_reply(
@@ -89,6 +93,7 @@ class Session:
             host=host,
             fate=fate if body.started else SendFate.NOT_SENT,
             secret=headers.token,
+            is_new=not is_lost,
         )
 
     async def logout(self) -> None:
@@ -117,10 +122,14 @@ class Session:
                     del failure
         return self._headers
 
-    def _forget(self, headers: SecretHeaders) -> None:
+    def _forget(self, headers: SecretHeaders) -> bool:
+        """Give up a session that met 401; False if it is too new for another to fare better."""
         if self._headers is headers:
+            if self._clock() < self._renewed_at + RENEWALS_APART_SECONDS:
+                return False
             self._headers = None
             self._stale = headers
+        return True
 
     def _begin_login(self) -> asyncio.Task[VCenterError | None]:
         if self._login is None:
@@ -142,9 +151,11 @@ class Session:
             return error.with_traceback(None)
         else:
             self._refusal = None
-            # a 401 need not mean that vCenter counts the old one no longer
-            self._discard(self._stale)
-            self._stale = None
+            if self._stale is not None:
+                self._renewed_at = self._clock()
+                # a 401 need not mean that vCenter counts the old one no longer
+                self._discard(self._stale)
+                self._stale = None
             return None
         finally:
             self._login = None

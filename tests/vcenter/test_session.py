@@ -12,6 +12,7 @@ from bridge.vcenter.errors import (
     ProtocolError,
     SendFate,
     ServerError,
+    SessionRefused,
     TooManySessions,
     Unauthenticated,
     VCenterError,
@@ -75,6 +76,34 @@ async def test_a_second_401_is_an_error_and_no_further_login(fake, client):
         await client.pool("host-1")
     assert caught.value.error_type == "UNAUTHENTICATED"
     assert fake.script.logins == 2
+
+
+async def test_sessions_that_are_never_accepted_are_not_made_one_after_the_other(
+    fake, config, password
+):
+    async def never(request):
+        if request.path != "/api/session":
+            return web.json_response(error("UNAUTHENTICATED"), status=401)
+        return None
+
+    now = 1000.0
+    async with VCenter(config(fake.url), password, clock=lambda: now) as client:
+        fake.script.answer = never
+        for n in range(10):
+            with pytest.raises(SessionRefused, match="a new session is not valid either"):
+                await client.pool(f"host-{n}")
+            with pytest.raises(SessionRefused) as caught:
+                await client.add("host-1", [memoryview(b"AAAA")], lambda: None)
+            assert caught.value.fate is SendFate.REFUSED
+        assert fake.script.logins == 2
+        now += 3
+        with pytest.raises(SessionRefused):
+            await client.pool("host-1")
+        assert fake.script.logins == 3
+        fake.script.answer = None
+        assert (await client.pool("host-1")).levels is not None
+    assert fake.script.logins == 3
+    assert fake.script.sessions == set()
 
 
 async def test_an_add_that_met_401_is_spent_and_the_next_works(fake, client):
