@@ -61,6 +61,7 @@ class Generation:
         self.last_view: RingView | None = None
         self.published = False  # it has; so its output tests have passed
         self.works = False
+        self.usable_slots = 0  # of the readers that there are; 0 while that is not known
         self.watch = watch
         self._config = config
         self._ring = ring
@@ -136,7 +137,7 @@ class Generation:
             if self._supply.halted and view.phase != Phase.LOGIN:
                 reason = "has to make way, for the machine was suspended"
             now, arrived = self._clock(), self._supply.published_bytes
-            full = self._supply.held_slots >= self._config.n_slots - self._config.sessions
+            full = self._is_full(view)
             self._rate.sample(arrived - published, now - before, full=full)
             before, published = now, arrived
             if view.phase == Phase.RUNNING:
@@ -147,6 +148,13 @@ class Generation:
                 process.kill(reason)
                 await process.reaped(self._timing.reap)
                 return
+
+    def _is_full(self, view: RingView) -> bool:
+        """Tell whether no reader has a slot left but the one that it fills."""
+        # A token or a module with fewer sessions leaves readers, and their slots, without work.
+        if n_readers := sum(reader.active for reader in view.readers):
+            self.usable_slots = self._config.n_slots * n_readers // self._config.sessions
+        return bool(n_readers) and self._supply.held_slots >= self.usable_slots - n_readers
 
     def _look_for_bytes(self) -> None:
         if not self.published and self._supply.generation_bytes:

@@ -58,7 +58,6 @@ class Source:
         `latch` is that of a source before it with the same name, which may have been refused.
         """
         self.name = config.name
-        self.capacity_bytes = config.n_slots * SLOT_RAW_BYTES
         self.is_soft_token = _is_soft_token(config.module)
         cap = config.max_bytes_per_second
         self._cap = None if cap is None else Bucket(cap, clock)
@@ -89,6 +88,7 @@ class Source:
         self._last_error = ""
         self._token = ""
         self._slowest_call_seconds = 0.0
+        self._usable_slots = config.n_slots
         self._errors = 0  # of generations that ended
         self._failures: Counter[str] = Counter()
 
@@ -98,6 +98,14 @@ class Source:
     def is_running(self) -> bool:
         """Whether it publishes, so its output tests have passed."""
         return self._state is SourceState.RUNNING
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Raw bytes that the ring holds when it is full."""
+        generation = self._generation
+        if generation is not None and generation.usable_slots:
+            self._usable_slots = generation.usable_slots
+        return self._usable_slots * SLOT_RAW_BYTES
 
     @property
     def bytes_per_second(self) -> float:

@@ -1,8 +1,11 @@
 """Modules with a peculiarity: as the supervisor and a command see them."""
 
+import asyncio
+
 import pytest
 
 from bridge.native import softtoken_path
+from bridge.native.ring import SLOT_RAW_BYTES
 from bridge.source.errors import SourceError, SourceFailed
 from bridge.source.oneshot import draw, opened
 from tests.source.conftest import running, until
@@ -28,6 +31,21 @@ async def test_one_that_cannot_lock_is_read_by_one_thread(make, token):
         readers = source._ring.observe().readers
         assert [reader.calls_begun > 0 for reader in readers] == [True, False]
     assert source.supply.account().generated == token.bytes_handed_out
+
+
+async def test_one_that_fills_a_part_of_the_reserve_does_not_seem_slow_once_that_is_full(
+    make, token
+):
+    token.locking_ckr = CKR_CANT_LOCK
+    token.picoseconds_per_byte = 2_000_000  # 500 kB/s
+    source = make(sessions=2, reserve=512 * 1024)
+    half_bytes = 16 * SLOT_RAW_BYTES
+    async with running(source):
+        await until(lambda: source.supply.available_bytes == half_bytes)
+        rate = source.bytes_per_second
+        await asyncio.sleep(1)
+        assert source.bytes_per_second >= rate > 0
+        assert source.capacity_bytes == source.status().capacity_bytes == half_bytes
 
 
 @pytest.mark.parametrize("longest", [1000, 1024, 3136, 65536])
