@@ -85,6 +85,7 @@ class Pusher:
                 await asyncio.wait(self._visits, timeout=_DRAIN_SECONDS)
         finally:
             forget()
+            await asyncio.sleep(0)  # a visit that is cancelled before it began would settle nothing
             for visit in self._visits:
                 visit.cancel()
             if self._visits:

@@ -55,10 +55,12 @@ class SlowSite:
         self._running += 1
         self.n_looks += 1
         self.most = max(self.most, self._running)
-        await self.answer.wait()
-        self._running -= 1
-        self._planner.absent(key, "unavailable", time.monotonic())
-        self.gate.in_flight -= 1
+        try:
+            await self.answer.wait()
+        finally:
+            self._running -= 1
+            self._planner.absent(key, "unavailable", time.monotonic())
+            self.gate.in_flight -= 1
 
 
 @pytest.fixture
@@ -117,3 +119,29 @@ async def test_waits_for_requests_that_run_when_it_is_stopped(planner):
     site.answer.set()
     await asyncio.wait_for(running, 2)
     assert site.n_looks == 3
+
+
+async def test_a_defect_leaves_no_host_that_seems_to_be_visited_for_ever():
+    class Defective(Planner):
+        n_asked = 0
+
+        def decide(self, *words):
+            self.n_asked += 1
+            if self.n_asked == 2:
+                raise RuntimeError("a defect")
+            return super().decide(*words)
+
+    planner = Defective()
+    planner.add_host(("site", "host-1"), time.monotonic())
+    site = SlowSite(planner, 5)
+    pusher = make(planner, site)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await pusher.run()
+    assert site.gate.in_flight == 0
+    running = asyncio.create_task(pusher.run())
+    async with asyncio.timeout(10):
+        while site.n_looks < 2:
+            await asyncio.sleep(0.01)
+    site.answer.set()
+    pusher.stop()
+    await asyncio.wait_for(running, 10)
