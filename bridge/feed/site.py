@@ -108,8 +108,7 @@ class Site:
                 if self.state is SiteState.CONNECTING:
                     self._standing.refused(error)
                     raise LoginRefusedAtFirst(str(error)) from None
-                self._refused(error)
-                pause = _REFUSED_SECONDS
+                pause = self._refused(error)
             except errors.VCenterError as error:
                 pause = self._standing.unreachable(error)
             else:
@@ -300,9 +299,12 @@ class Site:
             self.gate.pause(now + self._standing.lost(error))
         return load
 
-    def _refused(self, error: errors.VCenterError) -> None:
-        self.gate.pause(self._clock() + _REFUSED_SECONDS)
+    def _refused(self, error: errors.LoginRefused) -> float:
+        """Note a refused login; returns in how many seconds the next is made."""
+        seconds = error.retry_after_seconds or _REFUSED_SECONDS
+        self.gate.pause(self._clock() + seconds)
         self._standing.down(error)
+        return seconds
 
     def _take_inventory(self, hosts: list[HostSummary]) -> None:
         now = self._clock()

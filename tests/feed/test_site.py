@@ -67,7 +67,7 @@ async def site(twin):
     await made._client.close()
 
 
-def make_site(twin, password, **settings):
+def make_site(twin, password, *, clock=time.monotonic, **settings):
     config = VCenterConfig.model_validate(
         {
             "name": "twin",
@@ -81,9 +81,9 @@ def make_site(twin, password, **settings):
     )
     return Site(
         config,
-        VCenter(config, SecretStr(password)),
+        VCenter(config, SecretStr(password), clock=clock),
         Planner(),
-        clock=time.monotonic,
+        clock=clock,
         add_seconds=lambda _: None,
         log=structlog.stdlib.get_logger(),
         wake=lambda: None,
@@ -290,6 +290,22 @@ async def test_another_password_ends_the_pause_after_a_refused_login(twin):
         await site._client.open()
         await site.look(HOST)
         assert site.state is SiteState.UP
+    finally:
+        await site.close()
+
+
+async def test_asking_during_the_pause_after_a_refused_login_does_not_lengthen_it(twin):
+    twin.set_faults()
+    now = time.monotonic()
+    site = make_site(twin, "wrong", clock=lambda: now)
+    with suppress(VCenterError):
+        await site._client.open()
+    try:
+        for _ in range(4):
+            await site.look(HOST)
+            assert not site.gate.is_open(now)
+            now += 80.0
+        assert site.gate.is_open(now)
     finally:
         await site.close()
 
