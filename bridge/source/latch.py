@@ -24,6 +24,7 @@ class PinLatch:
         self._name = name
         self._line: str | None = None
         self._noted = False  # on disk, so that it can be undone there
+        self._pin_path: Path | None = None
 
     def check(self) -> None:
         """Raise SourceRefused if the PIN was refused before, and nobody has undone it."""
@@ -38,8 +39,13 @@ class PinLatch:
                 f"correct it, then remove {self._path}"
             )
 
-    def set(self, reason: str) -> SourceRefused:
+    def concerns(self, pin_path: Path) -> bool:
+        """Tell whether it may have been the PIN in this file that was refused."""
+        return self._pin_path in (None, pin_path)
+
+    def set(self, reason: str, pin_path: Path | None = None) -> SourceRefused:
         """Note it, on disk before anything else; gives the error to raise."""
+        self._pin_path = pin_path
         line = f"hsm.{self._name}: {reason}; the PIN is not tried again: "
         if self._path is None:
             line += "correct it, then start the bridge anew"

@@ -195,14 +195,13 @@ class Source:
             self._state = SourceState.STOPPED
 
     async def _run(self) -> None:
-        if self._config.pin_path() is not None:
-            self._latch.check()
         if self.is_soft_token and not self._config.allow_soft_token:
             raise SourceMisconfigured(
                 f"hsm.{self.name}: the soft token is not an HSM: "
                 "name a module, or set allow_soft_token = true for a rehearsal"
             )
         while True:
+            self._check_pin()
             self._state = SourceState.STARTING
             self._unreaped = [process for process in self._unreaped if not process.reap()]
             try:
@@ -238,7 +237,7 @@ class Source:
                 self._errors += generation.last_view.errors
                 self._failures += _failures(generation.last_view)
             if generation.ending.cause is Cause.REFUSED:
-                self._latch.set(generation.ending.reason)
+                self._latch.set(generation.ending.reason, self._config.pin_path())
             if generation.process is not None and not generation.reaped:
                 # It may still write into this ring one day; what was taken from it stays valid.
                 self._unreaped.append(generation.process)
@@ -263,6 +262,13 @@ class Source:
         seconds = self._backoff.wait_seconds()
         self._log.warning("source ended", reason=ending.reason, again_in_seconds=round(seconds, 1))
         await asyncio.sleep(seconds)
+
+    def _check_pin(self) -> None:
+        """Raise SourceRefused if the PIN was refused before, be it to another source."""
+        pin_path = self._config.pin_path()
+        # One that was to take this one's place may have had another file, and this one is well.
+        if pin_path is not None and (not self._starts or self._latch.concerns(pin_path)):
+            self._latch.check()
 
     def _attach(self) -> Ring:
         config = self._config

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.source.account import Fate
 from bridge.source.errors import SourceMisconfigured, SourceRefused
+from bridge.source.latch import PinLatch
 from bridge.source.status import SourceState
 from tests.source.conftest import alive, running, until
 from tests.support.testtoken import Trouble
@@ -102,6 +103,38 @@ async def test_being_stopped_in_the_middle_of_c_login_counts_as_refused(
     assert task.done()
     assert not alive(pid)
     assert (tmp_path / "pin-refused.test").exists()
+
+
+@pytest.mark.parametrize("noted", [True, False])
+async def test_what_was_refused_to_a_successor_is_not_tried_again(
+    make, token, pin_file, tmp_path, noted
+):
+    latch = PinLatch(tmp_path if noted else None, "test")
+    before = make(pin_file=pin_file, latch=latch)
+    async with running(before) as task:
+        await until(lambda: before.is_running)
+        pin_file.write_text("000000")
+        await _refused(make(pin_file=pin_file, latch=latch, sessions=2))
+        assert token.logins == 2
+        os.kill(before.status().pid, signal.SIGKILL)
+        await until(task.done)
+        assert before.status().state is SourceState.LATCHED_PIN
+        assert token.logins == 2
+
+
+async def test_what_was_refused_to_a_successor_with_another_file_changes_nothing(
+    make, token, pin_file, tmp_path
+):
+    latch = PinLatch(tmp_path, "test")
+    other = tmp_path / "other"
+    other.write_text("000000")
+    before = make(pin_file=pin_file, latch=latch)
+    async with running(before):
+        await until(lambda: before.is_running)
+        await _refused(make(pin_file=other, latch=latch))
+        os.kill(before.status().pid, signal.SIGKILL)
+        await until(lambda: before.status().restarts == 1 and before.is_running)
+        assert token.logins == 3
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
