@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(check)
     shred = actions.add_parser("shred", help="overwrite and remove payloads that are used")
-    shred.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    shred.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what build wrote")
     shred.add_argument("--force", action="store_true", help="even if it holds no payload")
     add_json(shred)
 

@@ -44,10 +44,15 @@ def shred(path: Path, *, anything: bool = False) -> Shredded:
                 raise KickstartError(f"{path} holds no payload; --force destroys it all the same")
             file_system = _file_system(path)
             _overwrite(file.fileno(), status.st_size)
-        _remove(path)
     except OSError as error:
         reason = "it is a link; name the file itself" if path.is_symlink() else error.strerror
         raise KickstartError(f"cannot destroy {path}: {reason}") from None
+    try:
+        _remove(path)
+    except OSError as error:
+        raise KickstartError(
+            f"{path} was overwritten, but cannot be removed: {error.strerror}"
+        ) from None
     remains = _remains(file_system, status.st_dev)
     return Shredded(path, status.st_size, file_system, remains)
 

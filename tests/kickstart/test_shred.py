@@ -55,6 +55,33 @@ def test_only_payloads_without_force(shred, tmp_path):
     assert not path.exists()
 
 
+def test_one_that_fails_does_not_save_the_others(shred, raw, tmp_path):
+    paths = [tmp_path / name for name in ("a.dat", "none.dat", "b.dat", "ks.cfg")]
+    for path in (paths[0], paths[2]):
+        path.write_bytes(raw)
+    paths[3].write_text("install\n")
+    code, out, err = shred(*paths)
+    assert code == 1
+    assert [line.split(": ")[0] for line in out.splitlines()[:-1]] == [str(paths[0]), str(paths[2])]
+    assert err.splitlines() == [
+        f"entropy-bridge: cannot destroy {paths[1]}: No such file or directory",
+        f"entropy-bridge: {paths[3]} holds no payload; --force destroys it all the same",
+    ]
+    assert list(tmp_path.iterdir()) == [paths[3]]
+    paths[0].write_bytes(raw)
+    code, out, err = shred("--json", *paths[:2])
+    assert (code, err.count("\n")) == (1, 1)
+    assert [(entry["bytes"], entry["error"] is None) for entry in json.loads(out)] == [
+        (len(raw), True),
+        (None, False),
+    ]
+
+
+def test_nothing_is_said_of_copies_when_nothing_was_destroyed(shred, tmp_path):
+    code, out, _ = shred(tmp_path / "none.dat")
+    assert (code, out) == (1, "")
+
+
 def test_links_and_devices_stay(shred, raw, tmp_path):
     (tmp_path / "real.dat").write_bytes(raw)
     link = tmp_path / "link.dat"
