@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from bridge.feed.alarm import Alarm
 from bridge.feed.decision import Idle, Look
 from bridge.feed.policy import Stock
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 _HEARTBEAT_SECONDS = 1.0
 _DRAIN_SECONDS = 5.0
 _SOON_SECONDS = 0.05
-_REST_SECONDS = 0.001  # bytes that come in the meantime are looked at together
+# What happens while the loop rests is looked at together. Meanwhile the sources go on, and must
+# not come to stand still for want of space.
+_REST_SECONDS = 0.004
+_REST_SHARE_OF_CAPACITY = 1.0 / 3.0
 
 
 class Shape(Protocol):
@@ -34,7 +38,7 @@ class Shape(Protocol):
 
 
 class Pusher:
-    """One loop that asks the planner, and one task per request that runs.
+    """One loop that asks the planner, with rests in between, and one task per request that runs.
 
     `clock` is `time.monotonic`, or a test's. `alive` is called on every turn of the loop, so that
     a watchdog sees real progress. `bytes_in_flight` bounds the raw bytes in all requests together,
@@ -60,18 +64,18 @@ class Pusher:
         self.bytes_in_flight_limit = bytes_in_flight
         self._bytes_in_flight = 0
         self._alive = alive
-        self._wakeup = asyncio.Event()
+        self._alarm = Alarm()
         self._visits: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def wake(self) -> None:
         """Ask the planner again: bytes arrived, or a host did, or a gate opened."""
-        self._wakeup.set()
+        self._alarm.ring()
 
     def stop(self) -> None:
         """Begin no request any more."""
         self._stopping = True
-        self._wakeup.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Feed for ever; after `stop`, return when no request runs any more (5 s at most)."""
@@ -79,7 +83,6 @@ class Pusher:
         try:
             while not self._stopping:
                 self._alive()
-                self._wakeup.clear()
                 await self._sleep(self._begin_visits())
             if self._visits:
                 await asyncio.wait(self._visits, timeout=_DRAIN_SECONDS)
@@ -93,18 +96,22 @@ class Pusher:
 
     def _begin_visits(self) -> float | None:
         """Begin all that the planner wants now; answer when to ask it again at the latest."""
+        now, stock = self._clock(), self._stock()
+        open_sites = {name for name, site in self._sites.items() if site.is_open(now)}
         while True:
-            now = self._clock()
-            open_sites = {name for name, site in self._sites.items() if site.is_open(now)}
-            decision = self._planner.decide(now, self._stock(), open_sites)
+            decision = self._planner.decide(now, stock, open_sites)
             if isinstance(decision, Idle):
                 return self._earliest(decision.until, open_sites)
             if isinstance(decision, Look):
-                self._start(decision.key, None, now)
+                take = None
             elif (take := self._supply.take(decision.n_bytes)) is not None:
-                self._start(decision.key, take, now)
+                left_bytes = stock.available_bytes - take.raw_bytes
+                stock = stock._replace(available_bytes=left_bytes)
             else:
                 return now + _SOON_SECONDS  # a purge came between the two
+            self._start(decision.key, take, now)
+            if not self._sites[decision.key[0]].is_open(now):
+                open_sites.remove(decision.key[0])
 
     def _stock(self) -> Stock:
         room = max(0, self.bytes_in_flight_limit - self._bytes_in_flight)
@@ -133,7 +140,7 @@ class Pusher:
         def ended(visit: asyncio.Task[None]) -> None:
             self._visits.discard(visit)
             self._bytes_in_flight -= n_bytes
-            self._wakeup.set()
+            self._alarm.ring()
             if not visit.cancelled():
                 visit.result()
 
@@ -141,9 +148,10 @@ class Pusher:
 
     async def _sleep(self, until: float | None) -> None:
         seconds = _HEARTBEAT_SECONDS if until is None else until - self._clock()
-        seconds = min(_HEARTBEAT_SECONDS, max(_REST_SECONDS, seconds))
-        alarm = asyncio.get_running_loop().call_later(seconds, self._wakeup.set)
-        try:
-            await self._wakeup.wait()
-        finally:
-            alarm.cancel()
+        await self._alarm.sleep(self._rest_seconds(), min(_HEARTBEAT_SECONDS, seconds))
+
+    def _rest_seconds(self) -> float:
+        rate = self._shape.rate_bytes_per_second()
+        if rate <= 0.0:
+            return _REST_SECONDS
+        return min(_REST_SECONDS, _REST_SHARE_OF_CAPACITY * self._shape.capacity_bytes() / rate)
