@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SLOT_RAW_BYTES: int = lib.BN_SLOT_RAW_BYTES
 SLOT_TEXT_BYTES: int = lib.BN_SLOT_TEXT_BYTES
 READERS_MAX: int = lib.BN_READERS_MAX
-_POP_MAX = 256
+POP_MAX = 256
 
 
 class Phase(IntEnum):
@@ -129,7 +129,7 @@ class Ring:
         self.n_slots = n_slots
         self.map = mmap.mmap(fd, lib.bn_ring_bytes(n_slots, n_readers))
         self._base: Any = ffi.from_buffer("char[]", self.map)
-        self._entries: Any = ffi.new("struct bn_ring_entry[]", _POP_MAX)
+        self._entries: Any = ffi.new("struct bn_ring_entry[]", POP_MAX)
         self._entry_words = memoryview(ffi.buffer(self._entries)).cast("I")
         self._view: Any = ffi.new("struct bn_ring_view *")
         opened: Any = ffi.new("struct bn_ring_consumer **")
@@ -184,9 +184,9 @@ class Ring:
     def pop(self) -> list[tuple[int, int]]:
         """Take published slots, as (slot, text bytes); the caller holds them until release().
 
-        Not always all that there are; an empty list says that there is none.
+        At most POP_MAX of them; fewer are all that there were.
         """
-        n = lib.bn_ring_pop_burst(self._open, self._entries, _POP_MAX)
+        n = lib.bn_ring_pop_burst(self._open, self._entries, POP_MAX)
         words = self._entry_words[: 2 * n].tolist()
         return list(zip(words[::2], words[1::2], strict=True))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.native.ring import SLOT_TEXT_BYTES
+from bridge.native.ring import POP_MAX, SLOT_TEXT_BYTES
 
 if TYPE_CHECKING:
     from bridge.native.ring import Ring
@@ -42,6 +42,8 @@ class Slots:
                 if last > first:
                     ranges.append((first, last))
                 first, last = start, start + text_bytes
+            if len(entries) < POP_MAX:
+                break
         if last > first:
             ranges.append((first, last))
         return ranges
