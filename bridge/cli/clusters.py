@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.table import dry_cell, level_cells, name_cell, plain_table
+from bridge.cli.table import Detail, dry_cell, level_cells, name_cell, plain_table
 from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
 
 _NO_CLUSTER = "(no cluster)"
@@ -41,18 +41,20 @@ def clusters_of(rows: Iterable[HostRow]) -> list[Cluster]:
     return [Cluster(*key, hosts) for key, hosts in grouped.items()]
 
 
-def clusters_table(clusters: Iterable[Cluster], *, narrow: bool = False) -> Table:
+def clusters_table(clusters: Iterable[Cluster], detail: Detail = Detail.ALL) -> Table:
     """Return a line for each, with the host that would run dry first; vCenters if they differ."""
     shown = list(clusters)
-    vcenters = len({cluster.vcenter for cluster in shown}) > 1
+    wide = detail is Detail.ALL
+    more = detail is not Detail.LEAST
+    vcenters = more and len({cluster.vcenter for cluster in shown}) > 1
     table = plain_table(
         "~Cluster",
         ">Hosts",
         ">Low",
         ">Not fed",
-        *([">Worst"] if narrow else ["Worst", ">"]),
+        *(["Worst", ">"] if wide else [">Worst"] * more),
         ">Dry in, unfed",
-        "~First host",
+        *["~First host"] * more,
         *["~vCenter"] * vcenters,
     )
     for cluster in shown:
@@ -62,9 +64,9 @@ def clusters_table(clusters: Iterable[Cluster], *, narrow: bool = False) -> Tabl
             str(len(cluster.hosts)),
             _count(cluster.n_low, "red"),
             _count(cluster.n_unfed, "yellow"),
-            *level_cells(first, bar=not narrow),
+            *level_cells(first, bar=wide) * more,
             dry_cell(first),
-            name_cell(first.name),
+            *[name_cell(first.name)] * more,
             *[name_cell(cluster.vcenter)] * vcenters,
         )
     return table

@@ -16,7 +16,8 @@ from bridge.cli.hosts_view import listing, window
 from bridge.cli.output import console, print_json, warn
 from bridge.cli.reported import reported
 from bridge.config import BridgeConfig, check_files, load
-from bridge.daemon.oneshot import SAMPLE_SECONDS, Fleet, read_hosts
+from bridge.daemon.oneshot import Fleet, read_hosts
+from bridge.daemon.seen import SAMPLE_SECONDS
 from bridge.telemetry.document import host_document
 from bridge.telemetry.snapshot import by_time_to_dry
 from bridge.telemetry.words import duration_text

@@ -1,6 +1,9 @@
 """Hosts' pools as a table for a terminal."""
 
+import time
 from collections.abc import Iterable
+from enum import IntEnum
+from typing import Self
 
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -11,25 +14,42 @@ from bridge.telemetry.words import bytes_text, duration_text, rate_text
 
 _BAR_WIDTH = 12
 _SOON_SECONDS = 120.0
+_LESS_BELOW = 110  # characters of a window
+_LEAST_BELOW = 76
+
+# `hosts` feeds nobody: what it sees is that a pool takes entropy, in vCenter's own word.
+_STATES: dict[str, str] = {HostState.FED: "enabled"}
 
 Cell = ProgressBar | Text | str
 
 
-def hosts_table(rows: Iterable[HostRow], *, narrow: bool = False) -> Table:
-    """Return the hosts' table, the first to run dry first; cluster and vCenter if they differ.
+class Detail(IntEnum):
+    """How much a table tells; less leaves out what the rest tells as well, then what helps."""
 
-    `narrow` leaves out what the rest tells as well.
-    """
+    LEAST = 0
+    LESS = 1
+    ALL = 2
+
+    @classmethod
+    def fitting(cls, width_characters: int) -> Self:
+        """Return what fits into a window."""
+        least, less = width_characters < _LEAST_BELOW, width_characters < _LESS_BELOW
+        return cls(0 if least else 1 if less else 2)
+
+
+def hosts_table(rows: Iterable[HostRow], detail: Detail = Detail.ALL) -> Table:
+    """Return the hosts' table, the first to run dry first; cluster and vCenter if they differ."""
     found = sorted(rows, key=by_time_to_dry)
-    clusters = len({row.cluster for row in found}) > 1
-    vcenters = len({row.vcenter for row in found}) > 1
-    wide = not narrow
+    wide = detail is Detail.ALL
+    more = detail is not Detail.LEAST
+    clusters = more and len({row.cluster for row in found}) > 1
+    vcenters = more and len({row.vcenter for row in found}) > 1
     table = plain_table(
         "~Host",
         *(["Pool", ">"] if wide else [">Pool"]),
         ">Dry in, unfed",
         *[">Available"] * wide,
-        ">Uses",
+        *[">Uses"] * more,
         "State",
         *["~Cluster"] * clusters,
         *["~vCenter"] * vcenters,
@@ -42,7 +62,7 @@ def hosts_table(rows: Iterable[HostRow], *, narrow: bool = False) -> Table:
             *level_cells(row, bar=wide),
             dry_cell(row),
             *[available] * wide,
-            "" if drain is None else rate_text(drain),
+            *["" if drain is None else rate_text(drain)] * more,
             _state(row),
             *[name_cell(row.cluster)] * clusters,
             *[name_cell(row.vcenter)] * vcenters,
@@ -59,7 +79,7 @@ def plain_table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads:
         table.add_column(
-            head.lstrip(">~"),
+            name_cell(head.lstrip(">~")),
             justify="right" if head.startswith(">") else "left",
             no_wrap=not head.startswith("~"),
         )
@@ -100,7 +120,9 @@ def dry_cell(row: HostRow) -> Text:
 
 
 def _state(row: HostRow) -> Text:
-    words = [row.state]
+    words = [_STATES.get(row.state, row.state)]
+    if row.state != HostState.FED and row.last_success is not None:
+        words.append(f"seen {duration_text(time.time() - row.last_success)} ago")
     if row.is_low:
         words.append("low")
     if row.shared:

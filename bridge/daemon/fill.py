@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.daemon.oneshot import Fleet
+from bridge.daemon.seen import SAMPLE_SECONDS
 from bridge.source.account import Fate
 from bridge.source.oneshot import opened
 from bridge.source.supply import Supplies
-from bridge.telemetry.snapshot import FilledHost, FillProgress, FillResult
+from bridge.telemetry.snapshot import FilledHost, FillProgress, FillResult, HostState
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
@@ -42,10 +44,12 @@ async def fill(config: BridgeConfig, on_progress: Callable[[FillProgress], None]
         ]
         filler = _Filler(fleet, Supplies(supplies), on_progress)
         filled = await filler.run(hosts)
+        duration = time.monotonic() - started
+        hosts_after = await filler.settled(filled)
     return FillResult(
-        hosts=tuple(filled),
-        sent_bytes=sum(host.sent_bytes for host in filled),
-        duration_seconds=time.monotonic() - started,
+        hosts=tuple(hosts_after),
+        sent_bytes=sum(host.sent_bytes for host in hosts_after),
+        duration_seconds=duration,
     )
 
 
@@ -61,7 +65,7 @@ class _Filler:
         self._target_bytes = 0
         self._sent_bytes = 0
 
-    async def run(self, hosts: list[FleetHost]) -> list[FilledHost]:
+    async def run(self, hosts: list[FleetHost]) -> list[tuple[FleetHost, FilledHost]]:
         """Look at all, then fill in the order of their levels."""
         looked = await asyncio.gather(*(self._look(host) for host in hosts))
         looked.sort(key=lambda it: _level(it[1]))
@@ -69,7 +73,20 @@ class _Filler:
         self._target_bytes = sum(_room(row) for _, row, _ in looked)
         self._tell()
         # each vCenter's semaphore lets them in one after the other, in this order
-        return await asyncio.gather(*(self._fill(*it) for it in looked))
+        filled = await asyncio.gather(*(self._fill(*it) for it in looked))
+        return [(host, it) for (host, _, _), it in zip(looked, filled, strict=True)]
+
+    async def settled(self, filled: list[tuple[FleetHost, FilledHost]]) -> list[FilledHost]:
+        """Look once more at those that were filled too fast to tell what they use."""
+        if any(_is_unsettled(it.row) for _, it in filled):
+            await asyncio.sleep(SAMPLE_SECONDS)
+        return await asyncio.gather(*(self._settled(*it) for it in filled))
+
+    async def _settled(self, host: FleetHost, filled: FilledHost) -> FilledHost:
+        if not _is_unsettled(filled.row):
+            return filled
+        _, row, error = await self._look(host)
+        return filled if error else replace(filled, row=row)
 
     async def _look(self, host: FleetHost) -> tuple[FleetHost, HostRow, str]:
         async with host.site.limit:
@@ -88,7 +105,7 @@ class _Filler:
                 n_bytes = take.raw_bytes
                 levels, error = await self._send(host, take)
                 if levels is not None:
-                    row = self._fleet.row(row, levels)
+                    row = self._fleet.row(row, levels, n_bytes)
                     sent += n_bytes
                     left = min(left - n_bytes, _room(row))
         self._n_done += 1
@@ -141,6 +158,10 @@ class _Filler:
         self._on_progress(
             FillProgress(self._n_hosts, self._n_done, self._target_bytes, self._sent_bytes)
         )
+
+
+def _is_unsettled(row: HostRow) -> bool:
+    return row.state == HostState.FED and row.seconds_to_dry is None
 
 
 def _room(row: HostRow) -> int:

@@ -8,19 +8,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from bridge.telemetry.snapshot import (
-    HostRow,
-    HostState,
-    by_time_to_dry,
-)
+from bridge.daemon.seen import SAMPLE_SECONDS, Seen
+from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
 from bridge.vcenter import errors
 from bridge.vcenter.client import VCenter
 
 if TYPE_CHECKING:
     from bridge.config import BridgeConfig, VCenterConfig
     from bridge.vcenter.types import HostSummary, Levels, Pool
-
-SAMPLE_SECONDS = 2.0  # between two looks that tell what a host uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ class Fleet:
         self._config = config
         self._stack = AsyncExitStack()
         self._sites: list[FleetSite] = []
-        self._before: dict[tuple[str, str], tuple[float, int]] = {}
+        self._seen: dict[tuple[str, str], Seen] = {}
         self._clusters: dict[str, tuple[set[str], dict[str, str]]] = {}
 
     async def __aenter__(self) -> Self:
@@ -86,8 +81,13 @@ class Fleet:
         return [FleetHost(site, host, clusters.get(host.host, "")) for host in hosts]
 
     async def read(self) -> list[HostRow]:
-        """Look at every host once; what it uses shows from the second time on."""
+        """Look at every host once; what it uses shows from the second time on.
+
+        A host that could be read before and cannot now is estimated from what was seen of it.
+        """
         hosts = await self.inventory()
+        there = {host.key for host in hosts}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in there}
         rows = await asyncio.gather(*(self._read(host) for host in hosts))
         return sorted(rows, key=by_time_to_dry)
 
@@ -102,35 +102,39 @@ class Fleet:
             pool: Pool = await host.site.client.pool(host.summary.host)
         except errors.VCenterError as error:
             refused = isinstance(error, errors.Unauthorized)
-            state = HostState.REFUSED if refused else HostState.UNREACHABLE
-            return replace(row, state=state), str(error)
+            row = replace(row, state=HostState.REFUSED if refused else HostState.UNREACHABLE)
+            return self._shown(row, time.monotonic()), str(error)
         if pool.levels is None:
+            self._seen.pop(host.key, None)
             return replace(row, state=HostState.DISABLED), ""
         return self.row(row, pool.levels), ""
 
-    def row(self, row: HostRow, levels: Levels) -> HostRow:
-        """Complete a row with a reading."""
+    def row(self, row: HostRow, levels: Levels, sent_bytes: int | None = None) -> HostRow:
+        """Complete a row with a reading, or with the answer to so many bytes."""
         now = time.monotonic()
         key = row.vcenter, row.host
-        since, before = self._before.get(key, (now, levels.available_bytes))
-        self._before[key] = now, levels.available_bytes
-        drain = None
-        if now > since and before >= levels.available_bytes:
-            drain = (before - levels.available_bytes) / (now - since)
-        unfed = None
-        if not levels.available_bytes:
-            unfed = 0.0
-        elif drain is not None:
-            unfed = levels.available_bytes / drain if drain else float("inf")
+        seen = self._seen.get(key)
+        if seen is None:
+            self._seen[key] = Seen.first(levels, now)
+        elif sent_bytes is None:
+            seen.read(levels, now)
+        else:
+            seen.sent(sent_bytes, levels, now)
+        return self._shown(replace(row, state=HostState.FED), now)
+
+    def _shown(self, row: HostRow, now: float) -> HostRow:
+        """Complete a row with what was seen of its host, if anything was."""
+        seen = self._seen.get((row.vcenter, row.host))
+        if seen is None:
+            return row
         return replace(
             row,
-            state=HostState.FED,
-            available_bytes=levels.available_bytes,
-            capacity_bytes=levels.capacity_bytes,
-            low_watermark_bytes=levels.low_watermark_bytes,
-            drain_bytes_per_second=drain,
-            seconds_to_dry=unfed,
-            last_success=time.time(),
+            available_bytes=seen.available_at(now),
+            capacity_bytes=seen.levels.capacity_bytes,
+            low_watermark_bytes=seen.levels.low_watermark_bytes,
+            drain_bytes_per_second=seen.drain_bytes_per_second,
+            seconds_to_dry=seen.seconds_to_dry_at(now),
+            last_success=time.time() - (now - seen.at),
         )
 
 

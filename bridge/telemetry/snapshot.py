@@ -34,7 +34,10 @@ class SourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """One host's pool, estimated for the time of the snapshot from its last reading."""
+    """One host's pool, estimated for the time of the snapshot from its last reading.
+
+    One that cannot be read any more goes on being estimated: nobody can feed it, but it drains.
+    """
 
     vcenter: str
     host: str
@@ -58,10 +61,14 @@ class HostRow:
 
 
 def by_time_to_dry(row: HostRow) -> tuple[float, float, str, str]:
-    """Sort key: what runs dry first comes first, then what is not known, by name at last."""
+    """Sort key: what runs dry first comes first, then what is not known, by name at last.
+
+    A host that takes nothing cannot be helped by looking at it, and comes after all others.
+    """
     dry = math.inf if row.seconds_to_dry is None else row.seconds_to_dry
     if row.available_bytes is None or not row.capacity_bytes:
-        return (math.inf, 2.0, row.vcenter, row.name)
+        takes_nothing = row.state == HostState.DISABLED
+        return (math.inf, 3.0 if takes_nothing else 2.0, row.vcenter, row.name)
     return (dry, row.available_bytes / row.capacity_bytes, row.vcenter, row.name)
 
 

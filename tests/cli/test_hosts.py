@@ -82,6 +82,27 @@ def test_a_vcenter_that_goes_away_does_not_end_the_watch(configured):
         assert "Traceback" not in terminal.text
 
 
+def test_the_watch_goes_on_counting_down_a_host_that_is_lost(configured):
+    faults = [{"kind": "unavailable", "operations": ["pool.get"], "hosts": ["host-1001"]}]
+    with TwinProcess("--hosts", 3, "--clusters", 1) as twin, Terminal(160) as terminal:
+        twin.change_host("host-1001", level_bytes=100_000)
+        path = configured(
+            url=twin.url, ca_file=str(twin.ca_file), password_file=str(twin.password_file)
+        )
+        watch = terminal.run("hosts", "--watch", "--config", path, term="dumb")
+        terminal.read_until("is dry in")
+        twin.set_faults(*faults)
+        terminal.text = ""
+        terminal.read_until("that cannot be read (esx-0001")
+        terminal.read_until("if nobody feeds it")
+        window = terminal.text.split("Host ")[-1].splitlines()
+        assert window[1].startswith("esx-0001")
+        assert "unreachable, seen " in window[1]
+        assert "unknown" not in window[1]
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(20) == 130
+
+
 def test_a_terminal_that_cannot_redraw_gets_one_window_after_the_other(configured):
     with Terminal() as terminal:
         watch = terminal.run("hosts", "--watch", "--config", configured(), term="dumb")
@@ -156,6 +177,12 @@ def test_fill_leaves_every_host_full(command, configured):
     assert len(fed) == 5
     assert all(host["available_bytes"] > 0.98 * host["capacity_bytes"] for host in fed)
     assert sum(host["sent_bytes"] for host in fed) == result["sent_bytes"] > 0
+    drains = [host["drain_bytes_per_second"] for host in fed]
+    assert all(400 < drain < 1700 for drain in drains)  # the twin's, 1024 with a spread of 0.5
+    assert all(
+        host["seconds_to_dry"] == pytest.approx(host["available_bytes"] / drain, rel=0.01)
+        for host, drain in zip(fed, drains, strict=True)
+    )
     run = command("fill", "--config", path)
     assert (run.code, run.err) == (0, "")
     assert "of 6 hosts in" in run.out

@@ -1,6 +1,8 @@
 """What is shown of large fleets, in windows of every size."""
 
 import io
+import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -41,6 +43,11 @@ def drawn(what, width, height=25):
     return screen.file.getvalue().splitlines()
 
 
+def words_of(lines):
+    """Return wrapped lines as one."""
+    return " ".join(" ".join(lines).split())
+
+
 def test_clusters_come_in_the_order_of_their_first_hosts():
     clusters = clusters_of(fleet(90, 40))
     assert [cluster.name for cluster in clusters] == [f"Prod-{n:02}" for n in range(40)]
@@ -77,6 +84,36 @@ def test_a_small_window_has_the_first_of_both():
         f"esx-{n:04}.example.com" for n in range(9)
     ]
     assert all("…" not in line for line in lines)
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 24), (76, 24), (60, 20), (45, 16)])
+def test_a_narrow_window_keeps_names_times_and_the_summary(width, height):
+    lines = drawn(lambda screen: window(fleet(2500, 40), screen), width, height)
+    assert len(lines) <= height
+    assert lines[0].startswith("Cluster")
+    assert lines[1].startswith("Prod-00")
+    shown = next(line for line in lines if line.startswith("esx-0000"))
+    assert "0 s" in shown
+    assert words_of(lines[-4:]).endswith("; the first is dry in 0 s if nobody feeds it")
+
+
+def test_a_host_that_cannot_be_read_any_more_stays_where_it_belongs():
+    rows = fleet(30, 1)
+    lost = replace(rows[-3], state="unreachable", last_success=time.time() - 42.5)
+    rows[-3] = lost
+    rows.append(HostRow("site-a", "host-99", "esx-0099", "disabled"))
+    rows += [HostRow("site-a", f"host-{n}", f"esx-{n:04}", "refused") for n in range(50, 54)]
+    lines = drawn(lambda screen: listing(rows, screen), 120, 50)
+    assert lines[3].startswith(lost.name)
+    assert "unreachable, seen 42 s ago, low" in lines[3]
+    assert [line.split()[0] for line in lines[31:36]] == [
+        *[row.name for row in rows[-4:]],
+        "esx-0099",
+    ]
+    assert words_of(lines[-2:]).startswith(
+        "35 hosts; 30 under their watermark; 1 that take nothing; 5 that cannot be read "
+        "(esx-0002.example.com, esx-0050, esx-0051, …); "
+    )
 
 
 def test_one_cluster_is_no_matter_of_clusters():

@@ -44,8 +44,9 @@ def test_rates():
     assert rate_text(1024.4) == "1 KiB/s"
 
 
-def test_what_is_not_known_comes_last():
+def test_what_is_not_known_comes_after_what_is_and_what_takes_nothing_last():
     rows = [
+        HostRow("a", "0", "disabled", "disabled"),
         HostRow("a", "1", "unknown", "waiting"),
         HostRow("a", "2", "endless, full", "fed", 9, 9, 1, 0.0, math.inf),
         HostRow("a", "3", "endless, empty", "fed", 1, 9, 1, 0.0, math.inf),
@@ -53,4 +54,4 @@ def test_what_is_not_known_comes_last():
         HostRow("a", "5", "soon", "fed", 1, 9, 1, 1.0, 1.0),
     ]
     names = [row.name for row in sorted(rows, key=by_time_to_dry)]
-    assert names == ["soon", "late", "endless, empty", "endless, full", "unknown"]
+    assert names == ["soon", "late", "endless, empty", "endless, full", "unknown", "disabled"]
