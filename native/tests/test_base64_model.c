@@ -9,13 +9,14 @@
 #include <string.h>
 
 #define LENGTH_MAX 1200
+#define LONGEST_BYTES ((size_t)16 << 20)
 
 static size_t text_bytes(size_t raw_bytes) {
   return (raw_bytes + 2) / 3 * 4;
 }
 
 static void compare(const uint8_t *raw, size_t raw_bytes, char *text) {
-  static char expected[LENGTH_MAX * 2];
+  static char expected[2 * LONGEST_BYTES];
   bn_base64_scalar(raw, raw_bytes, expected);
   memset(text, '!', text_bytes(raw_bytes));
   bn_base64_avx512vbmi(raw, raw_bytes, text);
@@ -34,6 +35,13 @@ int main(void) {
     for (size_t k = 0; n <= 120 && k < 64; k++)
       compare(raw + k, n, text + (k * 29) % 64);
   }
+  // What fits in which cache is gone over in ways of its own.
+  static const size_t lengths[] = {28671, 28672, 163840, 400000, 3145735, LONGEST_BYTES};
+  uint8_t *much_raw = guarded_area(LONGEST_BYTES);
+  char *much_text = (char *)guarded_area(2 * LONGEST_BYTES);
+  check_fill(&random, much_raw, LONGEST_BYTES);
+  for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+    compare(much_raw + LONGEST_BYTES - lengths[i], lengths[i], much_text);
   uint8_t value[3];
   char quad[4];
   for (unsigned i = 0; i < 1U << 24; i += 257) {

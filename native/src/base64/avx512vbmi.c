@@ -19,6 +19,13 @@
 // byte are a tenth faster; where it comes from memory, these cost a third.
 #define FROM_THIRD_LEVEL_BYTES ((size_t)384 << 10)
 #define FROM_MEMORY_BYTES ((size_t)3 << 20)
+// Where the text goes into the second level, text that comes sooner than it is taken in queues up:
+// it is a tenth faster when each step's bytes are loaded two steps before its text is stored.
+#define INTO_SECOND_LEVEL_BYTES ((size_t)28 << 10)
+#define BEYOND_SECOND_LEVEL_BYTES ((size_t)160 << 10)
+// What is more than the caches hold drives out of them what is still to be read, unless the text
+// goes around them.
+#define AROUND_CACHES_BYTES ((size_t)16 << 20)
 
 struct tables {
   __m512i order;    // of the bytes in a lane
@@ -78,7 +85,7 @@ static inline void finish(const uint8_t *raw, size_t raw_bytes, char *text,
   _mm512_mask_storeu_epi8(text, writes, padded);
 }
 
-void bn_base64_avx512vbmi(const uint8_t *raw, size_t raw_bytes, char *text) {
+static inline void encode_by_steps(const uint8_t *raw, size_t raw_bytes, char *text) {
   const struct tables t = tables();
   if (raw_bytes < FROM_THIRD_LEVEL_BYTES || raw_bytes >= FROM_MEMORY_BYTES) {
     for (; raw_bytes >= STEP_RAW + STEP_READS; raw_bytes -= 2 * STEP_RAW) {
@@ -93,4 +100,45 @@ void bn_base64_avx512vbmi(const uint8_t *raw, size_t raw_bytes, char *text) {
   }
   if (raw_bytes > 0)
     finish(raw, raw_bytes, text, &t);
+}
+
+// These are functions of their own so that few bytes pay nothing for what they need.
+
+static __attribute__((noinline)) void encode_ahead(const uint8_t *raw, size_t raw_bytes,
+                                                   char *text) {
+  const struct tables t = tables();
+  __m512i next = _mm512_loadu_si512(raw);
+  __m512i after_next = _mm512_loadu_si512(raw + STEP_RAW);
+  for (; raw_bytes >= 2 * STEP_RAW + STEP_READS; raw_bytes -= STEP_RAW) {
+    const __m512i in = _mm512_loadu_si512(raw + 2 * STEP_RAW);
+    _mm512_storeu_si512(text, encode(next, &t));
+    next = after_next, after_next = in;
+    raw += STEP_RAW, text += STEP_TEXT;
+  }
+  encode_by_steps(raw, raw_bytes, text);
+}
+
+static __attribute__((noinline)) void encode_around(const uint8_t *raw, size_t raw_bytes,
+                                                    char *text) {
+  const struct tables t = tables();
+  for (; raw_bytes >= STEP_READS; raw_bytes -= STEP_RAW) {
+    _mm512_stream_si512((__m512i *)(void *)text, encode(_mm512_loadu_si512(raw), &t));
+    raw += STEP_RAW, text += STEP_TEXT;
+  }
+  _mm_sfence(); // such stores keep no order: whoever is told of the text is to find it
+  encode_by_steps(raw, raw_bytes, text);
+}
+
+void bn_base64_avx512vbmi(const uint8_t *raw, size_t raw_bytes, char *text) {
+  if (raw_bytes >= INTO_SECOND_LEVEL_BYTES) {
+    if (raw_bytes < BEYOND_SECOND_LEVEL_BYTES) {
+      encode_ahead(raw, raw_bytes, text);
+      return;
+    }
+    if (raw_bytes >= AROUND_CACHES_BYTES && (uintptr_t)text % STEP_TEXT == 0) {
+      encode_around(raw, raw_bytes, text);
+      return;
+    }
+  }
+  encode_by_steps(raw, raw_bytes, text);
 }

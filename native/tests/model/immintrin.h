@@ -24,6 +24,12 @@ static inline void _mm512_storeu_si512(void *to, __m512i value) {
   memcpy(to, &value, sizeof value);
 }
 
+static inline void _mm512_stream_si512(__m512i *to, __m512i value) {
+  memcpy(to, &value, sizeof value);
+}
+
+static inline void _mm_sfence(void) {}
+
 static inline __m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *from) {
   __m512i out = {{0}};
   for (unsigned i = 0; i < 64; i++)
