@@ -42,11 +42,12 @@ int main(int argc, char **argv) {
   const unsigned rounds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 15;
   bn_base64_kernel_fn *encode = bn_base64_kernel_function(bn_base64_kernel_best());
   struct bn_health *health = (struct bn_health *)(void *)area(bn_health_bytes());
-  uint8_t *buffer = area(call_bytes), *poison = area(call_bytes), *fresh = area(call_bytes);
+  uint8_t *buffer = area(call_bytes), *fresh = area(call_bytes);
+  uint8_t poison[BN_POISON_BYTES];
   char *arena = (char *)area((size_t)N_SLOTS * BN_SLOT_TEXT_BYTES);
   size_t slot = 0;
   bn_health_init(health);
-  fill_random(poison, call_bytes);
+  fill_random(poison, sizeof poison);
   for (unsigned round = 0; round < rounds; round++) {
     uint64_t check_ns = 0, judge_ns = 0, encode_ns = 0, fill_ns = 0;
     for (unsigned i = 0; i < CALLS; i++) {

@@ -236,24 +236,30 @@ static void stays_latched(void) {
 }
 
 static void poison(void) {
-  uint8_t buffer[200], pattern[200];
+  uint8_t buffer[200], pattern[BN_POISON_BYTES], left[200];
   uint64_t random = 9;
   check_fill(&random, pattern, sizeof pattern);
+  for (size_t i = 0; i < sizeof left; i++)
+    left[i] = pattern[i % sizeof pattern];
   for (size_t n = 0; n <= sizeof buffer; n++) {
+    memset(buffer, 0, sizeof buffer);
     bn_poison_fill(buffer, pattern, n);
+    CHECK(memcmp(buffer, left, n) == 0);
+    for (size_t i = n; i < sizeof buffer; i++)
+      CHECK_EQUAL(buffer[i], 0);
     CHECK_EQUAL(bn_poison_overwritten(buffer, pattern, n), n < 4);
     check_fill(&random, buffer, n);
     CHECK_EQUAL(bn_poison_overwritten(buffer, pattern, n), 1);
     for (size_t hole = 0; hole + 8 <= n; hole += 8) {
       check_fill(&random, buffer, n);
-      memcpy(buffer + hole, pattern + hole, 8);
+      memcpy(buffer + hole, left + hole, 8);
       CHECK_EQUAL(bn_poison_overwritten(buffer, pattern, n), 0);
       buffer[hole + n % 8] ^= 1;
       CHECK_EQUAL(bn_poison_overwritten(buffer, pattern, n), 1);
     }
     if (n % 8 >= 4) { // the tail
       check_fill(&random, buffer, n);
-      memcpy(buffer + n / 8 * 8, pattern + n / 8 * 8, n % 8);
+      memcpy(buffer + n / 8 * 8, left + n / 8 * 8, n % 8);
       CHECK_EQUAL(bn_poison_overwritten(buffer, pattern, n), 0);
     }
   }
@@ -266,17 +272,23 @@ static void poison(void) {
 }
 
 static void same_word(const struct bn_scan *scan) {
-  uint8_t one[256] = {0}, other[256] = {0};
+  uint8_t area[4 * BN_PATTERN_BYTES], left[sizeof area], pattern[BN_PATTERN_BYTES];
   uint64_t random = 9;
-  for (size_t n = 0; n <= sizeof one; n += BN_HEALTH_SPAN_BYTES) {
-    check_fill(&random, one, n);
-    check_fill(&random, other, n);
-    CHECK(!scan->same_word(one, other, n));
+  check_fill(&random, pattern, sizeof pattern);
+  for (size_t i = 0; i < sizeof left; i++)
+    left[i] = pattern[i % sizeof pattern];
+  for (size_t n = 0; n <= sizeof area; n += BN_PATTERN_BYTES) {
+    memset(area, 0, sizeof area);
+    scan->repeat(area, pattern, n);
+    CHECK(memcmp(area, left, n) == 0);
+    CHECK(n == sizeof area || area[n] == 0);
+    check_fill(&random, area, n);
+    CHECK(!scan->same_word(area, pattern, n));
     for (size_t at = 0; at < n; at += 8) {
-      memcpy(other + at, one + at, 8);
-      CHECK(scan->same_word(one, other, n));
-      other[at + at / 8 % 8] ^= 0x80;
-      CHECK(!scan->same_word(one, other, n));
+      memcpy(area + at, left + at, 8);
+      CHECK(scan->same_word(area, pattern, n));
+      area[at + at / 8 % 8] ^= 0x80;
+      CHECK(!scan->same_word(area, pattern, n));
     }
   }
 }

@@ -24,8 +24,12 @@ void bn_health_init(struct bn_health *health);
 enum bn_verdict bn_health_judge(struct bn_health *health, const uint8_t *raw, size_t raw_bytes,
                                 enum bn_test *failed);
 
-// Poison: what a buffer holds before the module is asked to fill it. `poison` is random and is
-// drawn once per reader, as long as the largest call.
+// Poison: what a buffer holds before the module is asked to fill it. It is random, drawn once per
+// reader, and stands in the buffer again and again from its start on: what a module left is equal
+// to its place in the poison wherever it is, and so few bytes stay in registers while a buffer is
+// filled or looked at.
+#define BN_POISON_BYTES 64
+BN_CHECKED enum bn_err bn_poison_draw(uint8_t *poison, struct bn_fault *fault); // getrandom
 void bn_poison_fill(uint8_t *buffer, const uint8_t *poison, size_t len_bytes);
 // 1 when every 8-byte word (and the tail as one piece, if it is of 4 bytes or more) differs from
 // the poison: a module that left a hole is caught but for one call in 2^64 (2^32 for the tail).

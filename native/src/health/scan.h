@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fast looks over whole vectors of bytes, one set for each instruction set.
+// The fast looks over whole vectors of bytes, and the fast write that one of them looks for, one
+// set for each instruction set.
 
 #ifndef BN_HEALTH_SCAN_H
 #define BN_HEALTH_SCAN_H
@@ -12,6 +13,7 @@
 
 #define BN_HEALTH_BLOCK_BYTES 16
 #define BN_HEALTH_SPAN_BYTES 32 // what a fast look takes is a multiple of this
+#define BN_PATTERN_BYTES 64     // or of this, where it is of a pattern
 
 // Each `span` is of a stream, of which the 16 bytes before it can be read as well. A span is clean
 // when there is certainly neither
@@ -26,8 +28,10 @@ struct bn_scan {
   // How many of `n_windows` windows, from the first on, are clean and have less bytes that equal
   // their first than the proportion test discards at.
   size_t (*windows)(const uint8_t *windows, size_t n_windows);
-  // Whether any 8-byte word of two areas is the same; len_bytes is a multiple of a span.
-  int (*same_word)(const uint8_t *one, const uint8_t *other, size_t len_bytes);
+  // Fills an area with a pattern, again and again.
+  void (*repeat)(uint8_t *area, const uint8_t *pattern, size_t len_bytes);
+  // Whether any 8-byte word of an area is what the pattern, again and again, has in its place.
+  int (*same_word)(const uint8_t *area, const uint8_t *pattern, size_t len_bytes);
 };
 
 extern const struct bn_scan bn_scan_plain;

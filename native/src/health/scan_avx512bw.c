@@ -39,13 +39,18 @@ static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbo
           bn_scan_avx2.span(span + whole_bytes, len_bytes - whole_bytes, symbol, n_equal));
 }
 
-static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_bytes) {
-  const size_t whole_bytes = len_bytes / VECTOR_BYTES * VECTOR_BYTES;
+static void scan_repeat(uint8_t *area, const uint8_t *pattern, size_t len_bytes) {
+  const __m512i whole = _mm512_loadu_si512(pattern);
+  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES)
+    _mm512_storeu_si512(area + i, whole);
+}
+
+static int scan_same_word(const uint8_t *area, const uint8_t *pattern, size_t len_bytes) {
+  const __m512i whole = _mm512_loadu_si512(pattern);
   unsigned found = 0;
-  for (size_t i = 0; i < whole_bytes; i += VECTOR_BYTES)
-    found |= _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(one + i), _mm512_loadu_si512(other + i));
-  return found != 0 ||
-         bn_scan_avx2.same_word(one + whole_bytes, other + whole_bytes, len_bytes - whole_bytes);
+  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES)
+    found |= _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(area + i), whole);
+  return found != 0;
 }
 
 #define SCAN bn_scan_avx512bw

@@ -13,6 +13,7 @@ typedef uint32_t quads_v __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint64_t longs_v __attribute__((vector_size(VECTOR_BYTES)));
 
 #define N_LONGS (VECTOR_BYTES / sizeof(uint64_t))
+#define N_PARTS (BN_PATTERN_BYTES / VECTOR_BYTES) // vectors that a pattern fills
 
 static inline bytes_v load(const uint8_t *from) {
   bytes_v vector;
@@ -55,10 +56,19 @@ static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbo
   return any(found) == 0;
 }
 
-static int scan_same_word(const uint8_t *one, const uint8_t *other, size_t len_bytes) {
-  longs_v found = {0};
-  for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES)
-    found |= (longs_v)((longs_v)load(one + i) == (longs_v)load(other + i));
+static void scan_repeat(uint8_t *area, const uint8_t *pattern, size_t len_bytes) {
+  bytes_v part[N_PARTS];
+  memcpy(part, pattern, sizeof part);
+  for (size_t i = 0; i < len_bytes; i += sizeof part)
+    memcpy(area + i, part, sizeof part);
+}
+
+static int scan_same_word(const uint8_t *area, const uint8_t *pattern, size_t len_bytes) {
+  longs_v part[N_PARTS], found = {0};
+  memcpy(part, pattern, sizeof part);
+  for (size_t i = 0; i < len_bytes; i += sizeof part)
+    for (size_t n = 0; n < N_PARTS; n++)
+      found |= (longs_v)((longs_v)load(area + i + n * VECTOR_BYTES) == part[n]);
   return any(found) != 0;
 }
 

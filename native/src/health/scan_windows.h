@@ -17,5 +17,6 @@ static size_t scan_windows(const uint8_t *windows, size_t n_windows) {
 const struct bn_scan SCAN = {
     .span = scan_span,
     .windows = scan_windows,
+    .repeat = scan_repeat,
     .same_word = scan_same_word,
 };

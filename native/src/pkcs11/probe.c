@@ -3,12 +3,10 @@
 // What a module does with a length, and how fast it is: calls and a clock around them, no tests, no
 // ring. Each session has a thread and a buffer of its own, which is wiped; the bytes go nowhere.
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "health/health.h"
@@ -18,7 +16,7 @@
 #include "pkcs11/session.h"
 #include "pkcs11/source.h"
 
-#define SPILL_BYTES 64 // watched behind the bytes that were asked for
+#define SPILL_BYTES BN_POISON_BYTES // watched behind the bytes that were asked for
 
 struct prober {
   const struct bn_module *module;
@@ -81,23 +79,14 @@ static enum bn_err check_call(const struct bn_source *source, uint64_t slot_id, 
 
 static void call_once(struct prober *prober, const uint8_t *poison, struct bn_probe_call *out) {
   const uint32_t n_bytes = prober->call_bytes;
-  bn_poison_fill(prober->buffer, poison, n_bytes + SPILL_BYTES);
+  bn_poison_fill(prober->buffer, poison, n_bytes);
+  bn_poison_fill(prober->buffer + n_bytes, poison, SPILL_BYTES);
   const uint64_t begun_ns = clock_ns();
   out->ckr = prober->module->calls->C_GenerateRandom(prober->session, prober->buffer, n_bytes);
   out->elapsed_ns = clock_ns() - begun_ns;
   out->unwritten =
       out->ckr == CKR_OK && !bn_poison_overwritten(prober->buffer, poison, n_bytes) ? 1 : 0;
-  out->spilled = memcmp(prober->buffer + n_bytes, poison + n_bytes, SPILL_BYTES) != 0 ? 1 : 0;
-}
-
-static enum bn_err fill_random(uint8_t *out, size_t len_bytes, struct bn_fault *fault) {
-  for (size_t have = 0; have < len_bytes;) {
-    const ssize_t got = getrandom(out + have, len_bytes - have, 0);
-    if (got < 0 && errno != EINTR)
-      return bn_fault_set(fault, BN_ERR_SYSTEM, errno, 0, "getrandom", NULL);
-    have += got > 0 ? (size_t)got : 0;
-  }
-  return BN_OK;
+  out->spilled = memcmp(prober->buffer + n_bytes, poison, SPILL_BYTES) != 0 ? 1 : 0;
 }
 
 enum bn_err bn_source_probe_call(struct bn_source *source, uint64_t slot_id, uint32_t call_bytes,
@@ -107,22 +96,17 @@ enum bn_err bn_source_probe_call(struct bn_source *source, uint64_t slot_id, uin
     return err;
   source->slot = slot_id;
   *out = (struct bn_probe_call){.ckr = CKR_OK};
-  struct prober *prober = calloc(1, sizeof *prober);
-  uint8_t *poison = malloc(call_bytes + SPILL_BYTES);
-  if (prober == NULL || poison == NULL) {
-    err = bn_fault_set(fault, BN_ERR_MEMORY, 0, 0, "bn_source_probe_call", NULL);
-    goto err_free;
-  }
-  err = fill_random(poison, call_bytes + SPILL_BYTES, fault);
+  uint8_t poison[BN_POISON_BYTES];
+  err = bn_poison_draw(poison, fault);
   if (err != BN_OK)
-    goto err_free;
+    return err;
+  struct prober *prober = calloc(1, sizeof *prober);
+  if (prober == NULL)
+    return bn_fault_set(fault, BN_ERR_MEMORY, 0, 0, "bn_source_probe_call", NULL);
   err = open_prober(source, call_bytes, 1, prober, fault);
   if (err == BN_OK)
     call_once(prober, poison, out);
   close_prober(source, prober);
-
-err_free:
-  free(poison);
   free(prober);
   return err;
 }

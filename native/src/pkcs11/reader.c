@@ -5,9 +5,7 @@
 
 #include "pkcs11/reader.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "memory/memory.h"
@@ -23,19 +21,6 @@ static uint64_t clock_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
-}
-
-static enum bn_err draw_poison(struct bn_reader *reader, struct bn_fault *fault) {
-  reader->poison = malloc(reader->most_bytes);
-  if (reader->poison == NULL)
-    return bn_fault_set(fault, BN_ERR_MEMORY, 0, 0, "malloc", NULL);
-  for (size_t have = 0; have < reader->most_bytes;) {
-    const ssize_t got = getrandom(reader->poison + have, reader->most_bytes - have, 0);
-    if (got > 0)
-      have += (size_t)got; // a signal only cuts it short
-  }
-  bn_poison_fill(reader->packer.buffer, reader->poison, reader->most_bytes);
-  return BN_OK;
 }
 
 enum bn_err bn_reader_open(struct bn_source *source, uint32_t index, struct bn_reader *out,
@@ -57,15 +42,16 @@ enum bn_err bn_reader_open(struct bn_source *source, uint32_t index, struct bn_r
   if (out->health == NULL)
     return (enum bn_err)fault->err;
   bn_health_init(out->health);
-  return draw_poison(out, fault);
+  err = bn_poison_draw(out->poison, fault);
+  if (err == BN_OK)
+    bn_poison_fill(out->packer.buffer, out->poison, out->most_bytes);
+  return err;
 }
 
 void bn_reader_close(struct bn_reader *reader) {
   bn_packer_close(&reader->packer);
   bn_secure_free(reader->health, bn_health_bytes());
-  free(reader->poison);
   reader->health = NULL;
-  reader->poison = NULL;
 }
 
 // ---- before a call: space, and what must not wait for it ----------------------------------------

@@ -23,9 +23,9 @@ struct bn_reader {
   struct bn_lane lane;
   struct bn_packer packer;
   struct bn_call_size size;
-  struct bn_health *health; // secure: it remembers bytes
-  uint8_t *poison;          // as long as the longest call; random, not secret
-  uint32_t most_bytes;      // of a call
+  struct bn_health *health;        // secure: it remembers bytes
+  uint8_t poison[BN_POISON_BYTES]; // random, not secret
+  uint32_t most_bytes;             // of a call
   uint64_t last_call_ns;
   int recovered; // a new session was opened, and no call has succeeded since
 };
