@@ -87,7 +87,7 @@ static void step(struct bn_health *health, uint8_t byte, struct findings *findin
 // What the last bytes of a clean stretch leave behind.
 static void land(struct bn_health *health, const uint8_t *end, size_t len_bytes) {
   health->last = end[-1];
-  health->run = 1; // and short: without a pair of equal words it began in the stretch
+  health->run = 1; // and short, for it is clean: it began in the stretch
   while (end[-1 - (ptrdiff_t)health->run] == health->last)
     health->run++;
   memcpy(health->block, end - BN_HEALTH_BLOCK_BYTES, BN_HEALTH_BLOCK_BYTES);

@@ -17,9 +17,8 @@
 
 // Each `span` is of a stream, of which the 16 bytes before it can be read as well. A span is clean
 // when there is certainly neither
-//   - a pair of neighbouring 2-byte words, the second in the span at an even distance from its
-//   start,
-//     that are equal: every run of 5 bytes or more that ends after a span's first byte has one; nor
+//   - a run of 5 equal bytes that ends in the span at an odd distance from its start; every run of
+//     6 bytes or more that ends after a span's first byte has one; nor
 //   - a 16-byte block, counted from the span's start, that equals the one before.
 // What is not clean wants a slow look.
 struct bn_scan {

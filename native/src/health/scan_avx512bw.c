@@ -4,6 +4,7 @@
 // looked at with AVX2.
 
 #include "health/scan.h"
+#include "health/scan_runs.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512BW__)
 #error "scan_avx512bw.c is compiled with -mavx512f -mavx512bw -mpopcnt"
@@ -20,15 +21,18 @@ static inline int look(const uint8_t *span, size_t len_bytes, uint8_t symbol, ui
   uint64_t count = 0;
   for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES) {
     const __m512i here = _mm512_loadu_si512(span + i);
-    const __m512i word_before = _mm512_loadu_si512(span + i - 2);
     const __m512i block_before = _mm512_loadu_si512(span + i - BN_HEALTH_BLOCK_BYTES);
+    // Block by block, the last word of the one before and all but the last of this one: a load from
+    // 2 bytes before would be over the edge of a cache line each time, and takes longer.
+    const __m512i word_before = _mm512_alignr_epi8(here, block_before, BN_HEALTH_BLOCK_BYTES - 2);
     words = _mm512_min_epu16(words, _mm512_xor_si512(here, word_before));
     // a part of a block, which is rare
     quads = _mm512_min_epu32(quads, _mm512_xor_si512(here, block_before));
     count += (uint64_t)__builtin_popcountll(_mm512_cmpeq_epi8_mask(here, symbols));
   }
   *n_equal += (uint32_t)count;
-  return _mm512_testn_epi16_mask(words, words) == 0 && _mm512_testn_epi32_mask(quads, quads) == 0;
+  return _mm512_testn_epi32_mask(quads, quads) == 0 &&
+         (_mm512_testn_epi16_mask(words, words) == 0 || !scan_has_run(span, len_bytes));
 }
 
 static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbol,

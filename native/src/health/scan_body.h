@@ -4,6 +4,7 @@
 // of its registers, VECTOR_BYTES.
 
 #include "health/scan.h"
+#include "health/scan_runs.h"
 
 #include <string.h>
 
@@ -43,17 +44,18 @@ static inline int scan_span(const uint8_t *span, size_t len_bytes, uint8_t symbo
                             uint32_t *n_equal) {
   const bytes_v symbols = symbol - (bytes_v){0};
   bytes_v equal = {0};
-  longs_v found = {0};
+  longs_v words = {0};
+  longs_v quads = {0};
   for (size_t i = 0; i < len_bytes; i += VECTOR_BYTES) {
     const bytes_v here = load(span + i);
     const bytes_v word_before = load(span + i - 2);
     const bytes_v block_before = load(span + i - BN_HEALTH_BLOCK_BYTES);
-    found |= (longs_v)((words_v)here == (words_v)word_before);
-    found |= (longs_v)((quads_v)here == (quads_v)block_before); // a part of it, which is rare
+    words |= (longs_v)((words_v)here == (words_v)word_before);
+    quads |= (longs_v)((quads_v)here == (quads_v)block_before); // a part of it, which is rare
     equal -= (bytes_v)(here == symbols);
   }
   *n_equal += sum(equal);
-  return any(found) == 0;
+  return any(quads) == 0 && (any(words) == 0 || !scan_has_run(span, len_bytes));
 }
 
 static void scan_repeat(uint8_t *area, const uint8_t *pattern, size_t len_bytes) {
