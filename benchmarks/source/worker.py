@@ -116,11 +116,10 @@ class Source(_Loaded):
         return n_bytes
 
     def _release(self) -> int:
-        text_bytes = 0
-        for slot, slot_text_bytes in self.ring.pop():
-            text_bytes += slot_text_bytes
-            self.ring.release(slot)
-        return text_bytes // 4 * 3
+        popped = self.ring.pop()
+        if popped:
+            self.ring.release(*(slot for slot, _ in popped))
+        return sum(text_bytes for _, text_bytes in popped) // 4 * 3
 
 
 class SlowSource(Source):
