@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import structlog
 
     from bridge.feed.planner import Planner
+    from bridge.source.supply import Supply
 
 Member: TypeAlias = Source | Site
 
@@ -164,7 +165,7 @@ class Crew:
         supply = source.supply
         if use_up:
             await source.retire()
-            await self._until(lambda: not supply.account().in_ring)
+            await self._until(lambda: _is_used_up(supply))
         await source.stop()
         self.supply.remove(supply)
         await asyncio.gather(task, return_exceptions=True)
@@ -184,3 +185,8 @@ class Crew:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await self._closing.wait()
+
+
+def _is_used_up(supply: Supply) -> bool:
+    account = supply.account()  # what is in flight may come back
+    return not account.in_ring and not account.in_flight
