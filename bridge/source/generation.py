@@ -133,11 +133,11 @@ class Generation:
         while not await process.reaped(self._timing.tick):
             self._supply.check()
             view = self._ring.observe()
-            reason = self.watch.tick(view)
-            if self._supply.halted and view.phase != Phase.LOGIN:
-                reason = "has to make way, for the machine was suspended"
             now, arrived = self._clock(), self._supply.published_bytes
             full = self._is_full(view)
+            reason = self.watch.tick(view, has_space=not full)
+            if self._supply.halted and view.phase != Phase.LOGIN:
+                reason = "has to make way, for the machine was suspended"
             self._rate.sample(arrived - published, now - before, full=full)
             before, published = now, arrived
             if view.phase == Phase.RUNNING:

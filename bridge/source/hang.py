@@ -37,15 +37,23 @@ class HangWatch:
         self._limits = limits
         self._tick_seconds = tick_seconds
         self._calls: dict[int, tuple[int, float]] = {}  # reader: calls begun, age of that call
+        self._calls_begun = -1  # by all of them
+        self._rest_age = 0.0  # since any of them was in a call, or had no space for one
         self._phases = -1
         self._phase_age = 0.0
 
-    def tick(self, view: RingView) -> str | None:
-        """Look once per tick; says what hangs, if something does."""
-        return self._tick_phase(view) if view.phase != Phase.RUNNING else self._tick_calls(view)
+    def tick(self, view: RingView, *, has_space: bool = False) -> str | None:
+        """Look once per tick; says what hangs, if something does.
+
+        `has_space` says that a reader could make a call.
+        """
+        if view.phase != Phase.RUNNING:
+            return self._tick_phase(view)
+        return self._tick_calls(view) or self._tick_rest(view, has_space=has_space)
 
     def _tick_phase(self, view: RingView) -> str | None:
         self._calls.clear()
+        self._rest_age = 0.0
         if view.phases != self._phases:
             self._phases = view.phases
             self._phase_age = 0.0
@@ -72,6 +80,14 @@ class HangWatch:
             if age > self._call_limit():
                 hung = f"hung in C_GenerateRandom for more than {self._call_limit():g} s"
         return hung
+
+    def _tick_rest(self, view: RingView, *, has_space: bool) -> str | None:
+        before, self._calls_begun = self._calls_begun, sum(it.calls_begun for it in view.readers)
+        rests = has_space and not self._calls and self._calls_begun == before
+        self._rest_age = self._rest_age + self._tick_seconds if rests else 0.0
+        if self._rest_age <= self._call_limit():
+            return None
+        return f"made no call for more than {self._call_limit():g} s"
 
     def _call_limit(self) -> float:
         limits = self._limits

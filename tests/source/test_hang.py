@@ -31,10 +31,10 @@ def view(*readers, phase=Phase.RUNNING, phases=1):
     )
 
 
-def seconds_until_hung(watch, seen, most=200.0):
+def seconds_until_hung(watch, seen, most=200.0, **words):
     """Look at the same again and again; how long until it is called hung."""
     for ticks in range(int(most / TICK)):
-        if watch.tick(seen):
+        if watch.tick(seen, **words):
             return ticks * TICK
     return None
 
@@ -55,6 +55,16 @@ def test_a_shorter_timeout_is_kept():
 def test_no_call_is_no_hang():
     assert seconds_until_hung(HangWatch(Limits(), TICK), view(reader(8, 8))) is None
     assert seconds_until_hung(HangWatch(Limits(), TICK), view(reader(8, 7, active=False))) is None
+
+
+def test_no_call_is_a_hang_where_there_is_space():
+    watch = HangWatch(Limits(), TICK)
+    seen = view(reader(8, 8), reader(3, 3))
+    assert seconds_until_hung(watch, seen, has_space=True) == 10 + TICK
+    assert watch.tick(seen, has_space=False) is None
+    assert seconds_until_hung(watch, seen, 9.0, has_space=True) is None
+    assert watch.tick(view(reader(8, 8), reader(4, 4)), has_space=True) is None
+    assert seconds_until_hung(watch, seen, has_space=True) == 10 + TICK
 
 
 def test_slow_calls_that_end_are_no_hang():

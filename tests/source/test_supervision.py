@@ -93,6 +93,24 @@ async def test_a_call_that_hangs_is_killed_and_hosts_are_fed_meanwhile(make, tok
     assert source.supply.account().closes
 
 
+async def test_a_source_that_stands_still_between_calls_is_killed(make, token):
+    source = make(timing=Timing(tick=0.02, call_floor=0.6, backoff_first=0.05))
+    async with running(source):
+        await idle(source, token)
+        first = source.status().pid
+        os.kill(first, signal.SIGSTOP)
+        await asyncio.sleep(1)
+        assert source.status().pid == first  # nothing is asked of it
+        source.supply.take(600_000).done(Fate.DELIVERED)
+        await until(lambda: source.is_running and source.status().restarts)
+        assert "made no call for more than 0.6 s" in source.lines.reasons()[0]
+        await idle(source, token)
+    assert not alive(first)
+    account = source.supply.account()
+    assert account.closes
+    assert account.generated == token.bytes_handed_out
+
+
 async def test_calls_of_4_seconds_are_left_alone(make, token):
     source = make(timing=Timing(backoff_first=0.05))
     token.latency_us = 4_000_000
