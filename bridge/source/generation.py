@@ -33,6 +33,7 @@ class Timing:
     tick: float = 0.25
     call_floor: float = 10.0  # a call younger than this is never hung
     grace: float = 3.0  # from being asked to end to being killed
+    grace_login: float = 7.0  # more in the middle of a login: to kill it counts as a refused PIN
     reap: float = 5.0  # from being killed to being abandoned
     backoff_first: float = 0.5
     backoff_most: float = 30.0
@@ -170,7 +171,10 @@ class Generation:
     async def _end(self, process: SourceProcess) -> None:
         process.ask_to_end()
         try:
-            if not await process.reaped(self._timing.grace):
+            ended = await process.reaped(self._timing.grace)
+            if not ended and self._ring.observe().phase == Phase.LOGIN:
+                ended = await process.reaped(self._timing.grace_login)
+            if not ended:
                 process.kill("was asked to end and did not")
                 await process.reaped(self._timing.reap)
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.source.account import Fate
 from bridge.source.errors import SourceMisconfigured, SourceRefused
+from bridge.source.generation import Timing
 from bridge.source.latch import PinLatch
 from bridge.source.status import SourceState
 from tests.source.conftest import alive, running, until
@@ -103,6 +104,21 @@ async def test_being_stopped_in_the_middle_of_c_login_counts_as_refused(
     assert task.done()
     assert not alive(pid)
     assert (tmp_path / "pin-refused.test").exists()
+
+
+async def test_a_login_that_is_slow_may_end_when_the_source_is_stopped(
+    make, token, pin_file, tmp_path
+):
+    token.trouble = Trouble.LOGIN_HANGS
+    source = make(pin_file=pin_file, state_dir=tmp_path, timing=Timing(tick=0.02, grace=0.3))
+    task = asyncio.create_task(source.run())
+    await until(lambda: token.logins == 1)
+    stopping = asyncio.create_task(source.stop())
+    await asyncio.sleep(1)
+    token.trouble = Trouble.NONE
+    await stopping
+    assert task.exception() is None
+    assert not (tmp_path / "pin-refused.test").exists()
 
 
 @pytest.mark.parametrize("noted", [True, False])
