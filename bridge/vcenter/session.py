@@ -20,7 +20,7 @@ from bridge.vcenter.replies import MalformedError, Reply
 from bridge.vcenter.wire import REPLY_BYTES_MAX, Wire
 
 REFUSED_LOGIN_PAUSE_SECONDS = 300.0
-RENEWALS_APART_SECONDS = 2.0
+UNPROVED_SECONDS_MAX = 5.0  # then another login may fare better
 CLOSE_SECONDS_MAX = 5.0
 TOKEN_CHARACTERS_MAX = 4096
 
@@ -41,6 +41,7 @@ class Session:
         self._discards: set[asyncio.Task[None]] = set()
         self._refusal: LoginRefused | None = None
         self._refused_until = 0.0
+        self._unproved: SecretHeaders | None = None  # made anew, and not accepted yet
         self._renewed_at = float("-inf")
 
     async def login(self) -> None:
@@ -67,6 +68,7 @@ class Session:
                 call, "GET", address, headers, host=host, reply_bytes_max=reply_bytes_max
             )
             if reply.status == 200:
+                self._accepted(headers)
                 return reply
             is_lost = reply.status == 401 and self._forget(headers)
             if last or not is_lost:
@@ -80,6 +82,7 @@ class Session:
         headers = self._headers or await self._authorised()
         reply = await self._wire.request(Call.ADD, "POST", address, headers, host=host, body=body)
         if reply.status == 200:
+            self._accepted(headers)
             return reply
         is_lost = reply.status == 401 and self._forget(headers)
         if is_lost:
@@ -122,10 +125,15 @@ class Session:
                     del failure
         return self._headers
 
+    def _accepted(self, headers: SecretHeaders) -> None:
+        if self._unproved is headers:
+            self._unproved = None
+
     def _forget(self, headers: SecretHeaders) -> bool:
-        """Give up a session that met 401; False if it is too new for another to fare better."""
+        """Give up a session that met 401; False if another would hardly fare better."""
         if self._headers is headers:
-            if self._clock() < self._renewed_at + RENEWALS_APART_SECONDS:
+            soon = self._clock() < self._renewed_at + UNPROVED_SECONDS_MAX
+            if self._unproved is headers and soon:
                 return False
             self._headers = None
             self._stale = headers
@@ -152,7 +160,7 @@ class Session:
         else:
             self._refusal = None
             if self._stale is not None:
-                self._renewed_at = self._clock()
+                self._unproved, self._renewed_at = self._headers, self._clock()
                 # a 401 need not mean that vCenter counts the old one no longer
                 self._discard(self._stale)
                 self._stale = None
