@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = options_from(parser.parse_args(arguments))
     except TwinError as error:
         sys.stderr.write(f"entropy-bridge twin: {error}\n")
-        return 2
+        return error.exit_code
     return run(options)
 
 

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from bridge.twin.failure import TwinError
+from bridge.twin.failure import NoTwin, TwinError
 from bridge.twin.runfile import RunningTwin, find
 
 _TIMEOUT_SECONDS = 30.0
@@ -35,7 +35,7 @@ def run_esxcli_command(arguments: argparse.Namespace) -> int:
         code, output = ask(find(arguments.port), arguments.host, arguments.command)
     except TwinError as error:
         sys.stderr.write(f"entropy-bridge twin: {error}\n")
-        return 2
+        return error.exit_code
     if arguments.json:
         output = json.dumps({"exit_code": code, "output": output}) + "\n"
     (sys.stdout if code == 0 or arguments.json else sys.stderr).write(output)
@@ -59,10 +59,10 @@ def ask(twin: RunningTwin, host: str, words: list[str]) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 404:
-                raise TwinError(f"the twin has no host {host}") from None
-            raise TwinError(f"the twin refused: {error.code} {error.reason}") from None
+                raise NoTwin(f"the twin has no host {host}") from None
+            raise NoTwin(f"the twin refused: {error.code} {error.reason}") from None
     except OSError as error:
-        raise TwinError(f"the twin on port {twin.port} does not answer: {error}") from None
+        raise NoTwin(f"the twin on port {twin.port} does not answer: {error}") from None
     return answer["exit_code"], answer["output"]
 
 

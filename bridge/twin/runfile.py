@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bridge.twin.failure import TwinError
+from bridge.twin.failure import NoTwin, TwinError
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def leave_word(twin: RunningTwin) -> Path:
         path.touch(mode=0o600, exist_ok=False)
         path.write_text(json.dumps(asdict(twin)))
     except OSError as error:
-        raise TwinError(f"cannot write to {directory}: {error.strerror}") from error
+        raise NoTwin(f"cannot write to {directory}: {error.strerror}") from error
     return path
 
 
@@ -48,13 +48,13 @@ def find(port: int | None = None) -> RunningTwin:
     running = {it.port: it for it in _running()}
     if port is not None:
         if port not in running:
-            raise TwinError(
+            raise NoTwin(
                 f"no twin of this user runs on port {port}; "
                 f"start one with: twin serve --port {port}"
             )
         return running[port]
     if not running:
-        raise TwinError("no twin of this user is running; start one with: twin serve")
+        raise NoTwin("no twin of this user is running; start one with: twin serve")
     if len(running) > 1:
         ports = ", ".join(str(it) for it in sorted(running))
         raise TwinError(f"several twins are running; choose one with --port: {ports}")
@@ -71,7 +71,7 @@ def _directory() -> Path:
 def _check_private(directory: Path) -> None:
     status = directory.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077 or directory.is_symlink():
-        raise TwinError(f"{directory} is not private to this user; remove it")
+        raise NoTwin(f"{directory} is not private to this user; remove it")
 
 
 def _running() -> list[RunningTwin]:

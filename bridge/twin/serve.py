@@ -23,7 +23,7 @@ def run(options: TwinOptions) -> int:
             runner.run(_serve(options))
     except TwinError as error:
         sys.stderr.write(f"entropy-bridge twin: {error}\n")
-        return 2
+        return error.exit_code
     return 0
 
 

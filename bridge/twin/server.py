@@ -17,7 +17,7 @@ from bridge.twin.build import build_fleet
 from bridge.twin.center import Center
 from bridge.twin.clock import Clock
 from bridge.twin.errors import internal_error, method_not_allowed, route_not_found
-from bridge.twin.failure import TwinError
+from bridge.twin.failure import NoTwin, TwinError
 from bridge.twin.faults import FaultKind, FaultPlan, read_rules
 from bridge.twin.openapi import add_openapi_route
 from bridge.twin.options import TwinOptions
@@ -192,7 +192,7 @@ def _listen(address: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        raise TwinError(
+        raise NoTwin(
             f"cannot listen on {address} port {port}: {error.strerror}; choose another port"
         ) from error
     return listener

@@ -166,7 +166,7 @@ def test_the_command_finds_the_running_twin(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
     lost = run_client(environment, "--host", "host-1001", "system", "entropyd", "get")
-    assert (lost.returncode, lost.stdout) == (2, "")
+    assert (lost.returncode, lost.stdout) == (1, "")
     assert "no twin of this user is running" in lost.stderr
     with TwinProcess("--hosts", 2) as one:
         name = ("--host", "esx-0002.example.test")
@@ -179,7 +179,7 @@ def test_the_command_finds_the_running_twin(tmp_path, monkeypatch):
         assert (bad.returncode, bad.stdout) == (1, "")
         assert bad.stderr.startswith("Error: --memory-cache-size")
         nobody = run_client(environment, "--host", "host-9", "system", "entropyd", "get")
-        assert (nobody.returncode, "has no host host-9" in nobody.stderr) == (2, True)
+        assert (nobody.returncode, "has no host host-9" in nobody.stderr) == (1, True)
         with TwinProcess("--hosts", 1) as two:
             several = run_client(environment, *name, "system", "entropyd", "get")
             assert (several.returncode, "choose one with --port" in several.stderr) == (2, True)
