@@ -133,19 +133,33 @@ async def test_those_who_wait_and_go_away_cost_nobody_a_turn(fast, password):
 
 
 async def test_waiting_for_a_connection_counts_as_waiting(fast, password):
+    bodies = []
+    all_taken = asyncio.Event()
+
     async def stuck(head, reader, writer):
+        bodies.append(await read_body(head, reader))
+        if len(bodies) == 3:
+            all_taken.set()
         await asyncio.sleep(60)
 
+    def add(host):
+        return asyncio.create_task(client.add(host, [memoryview(b"AAAA")], bool))
+
     async with raw_server(stuck) as url:
-        one = fast(url, max_in_flight=1, request_timeout_seconds=0.3)
+        one = fast(url, max_in_flight=1, request_timeout_seconds=60)
         async with VCenter(one, password) as client:
-            pieces = [memoryview(b"AAAA")]
-            calls = [client.add("host-1", pieces, bool) for _ in range(12)]
-            ended = await asyncio.gather(*calls, return_exceptions=True)
-    assert {type(x) for x in ended} == {e.TimedOut}
-    fates = [x.fate for x in ended]
-    assert fates.count(e.SendFate.UNKNOWN) == 3
-    assert fates.count(e.SendFate.NOT_SENT) == 9
+            holders = [add(f"host-{n}") for n in range(3)]
+            await asyncio.wait_for(all_taken.wait(), 20)
+            client._wire._path._seconds = 0.3  # or a connection could come free at the last moment
+            waiters = [add(f"host-{n}") for n in range(3, 12)]
+            ended = await asyncio.wait_for(asyncio.gather(*waiters, return_exceptions=True), 20)
+            assert not any(holder.done() for holder in holders)
+            for holder in holders:
+                holder.cancel()
+            await asyncio.gather(*holders, return_exceptions=True)
+    assert [type(x) for x in ended] == [e.TimedOut] * 9
+    assert {x.fate for x in ended} == {e.SendFate.NOT_SENT}
+    assert len(bodies) == 3
 
 
 async def test_connection_close_is_obeyed(fast, password, tls):
