@@ -12,8 +12,9 @@ _SLOWER_BY_SECONDS = 0.1  # ... this much on top: queues have formed
 _TRIAL = 0.6  # to this part of the limit it is tried whether fewer requests are faster ones ...
 _HELPED = 0.85  # ... which they are when answers take less than this part of the time
 _SMOOTH = 16  # answers, over which the average goes
+_ONE_COUNTS = 4.0  # an answer counts for this many times the average at most: it may be one host's
 _DECREASES_APART_SECONDS = 1.0
-_WINDOW = 20
+_WINDOW = 20  # ended requests, of which more than half must be in trouble to be more than chance
 
 
 class Outcome(Enum):
@@ -21,16 +22,18 @@ class Outcome(Enum):
 
     GOOD = "good"
     UNAVAILABLE = "unavailable"  # 503: one host's trouble, unless many hosts say so at once
-    THROTTLED = "throttled"  # 429, or 503 with Retry-After
-    LOST = "lost"  # no answer
+    THROTTLED = "throttled"  # 429, a proxy's 503, no session: vCenter's own
+    LOST = "lost"  # no answer: one connection's trouble or one host's, unless many are lost
     NEUTRAL = "neutral"  # an answer that says nothing about load, as 404
 
 
 class Gate:
     """A limit between 1 and `ceiling` requests: additive increase, multiplicative decrease.
 
-    Before the first trouble it doubles in a round trip. Answers that have become slow lower it; if
-    they stay as slow, the way has become longer and no queue is ours: it goes back to where it was.
+    Before the first trouble it doubles in a round trip. What vCenter says of itself lowers it at
+    once; what may be the trouble of one host or one connection does when most requests have it.
+    Answers that have become slow lower it; if they stay as slow, the way has become longer and no
+    queue is ours: it goes back to where it was.
     The clock is the caller's: `now` is in seconds and only ever grows.
     """
 
@@ -45,7 +48,7 @@ class Gate:
         self._baseline: deque[tuple[float, float]] = deque()  # (when, seconds), seconds rising
         self._trial: tuple[float, float] | None = None  # limit when it got slow, seconds at worst
         self._untroubled = True
-        self._recent: deque[bool] = deque(maxlen=_WINDOW)  # True: a 503
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)  # True: in trouble
 
     @property
     def limit(self) -> int:
@@ -63,6 +66,11 @@ class Gate:
     def pause(self, until: float) -> None:
         """Begin nothing before `until`: the vCenter asked for it, or cannot be reached."""
         self._paused_until = max(self._paused_until, until)
+
+    def deserted(self, now: float) -> None:
+        """Nobody answers any more: begin with few when somebody does."""
+        self._trial = None
+        self._decrease(now, 0.5)
 
     def resume(self) -> None:
         """End a pause: what it was for is over."""
@@ -82,11 +90,12 @@ class Gate:
         was_full = self.in_flight >= self.limit
         was_used = self.in_flight * 2 >= self.limit  # or the limit has no part in what happens
         self.in_flight -= 1
-        self._recent.append(outcome is Outcome.UNAVAILABLE)
-        if outcome in (Outcome.THROTTLED, Outcome.LOST):
+        is_alone = outcome in (Outcome.UNAVAILABLE, Outcome.LOST)
+        self._recent.append(is_alone)
+        if outcome is Outcome.THROTTLED:
             self._trial = None
             self._decrease(now, 0.5)
-        elif outcome is Outcome.UNAVAILABLE:
+        elif is_alone:
             if len(self._recent) == _WINDOW and sum(self._recent) * 2 > _WINDOW:
                 self._decrease(now, 0.5)
         elif seconds is not None and self._is_slower(now, seconds):
@@ -106,6 +115,8 @@ class Gate:
 
     def _is_slower(self, now: float, seconds: float) -> bool:
         self._n_timed += 1
+        if self._n_timed > _SMOOTH:
+            seconds = min(seconds, _ONE_COUNTS * self._smoothed_seconds)
         self._smoothed_seconds += (seconds - self._smoothed_seconds) / min(_SMOOTH, self._n_timed)
         if self._n_timed < _SMOOTH:
             return False

@@ -276,6 +276,8 @@ class Site:
             self._planner.absent(key, reason, now)
         elif n_spent_bytes and meaning.host_may_have_them(error):
             self._planner.uncertain(key, n_spent_bytes, now)
+        elif isinstance(error, errors.TimedOut) and self.state is SiteState.UP:
+            self._planner.absent(key, "no answer in time", now)
         elif isinstance(error, errors.ProtocolError):
             self._planner.absent(key, "no sensible answer", now)
         else:
@@ -296,7 +298,10 @@ class Site:
         elif error is not None and load is Outcome.THROTTLED:
             self.gate.pause(now + (error.retry_after_seconds or _THROTTLED_SECONDS))
         elif error is not None and load is Outcome.LOST:
-            self.gate.pause(now + self._standing.lost(error))
+            pause = self._standing.lost(error, self.gate.in_flight)
+            if pause:
+                self.gate.pause(now + pause)
+                self.gate.deserted(now)
         return load
 
     def _refused(self, error: errors.LoginRefused) -> float:

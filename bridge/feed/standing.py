@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bridge.vcenter.errors import VCenterError
 
 _RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
-_LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there
+_LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there ...
+_LOST_OF_THOSE = 4  # ... unless so many run that chance does it: then this part of them
 
 
 class SiteState(StrEnum):
@@ -72,7 +73,11 @@ class Standing:
         """Note that a request had an answer, whatever it was."""
         self._lost_in_a_row = 0
 
-    def lost(self, error: VCenterError) -> float:
-        """Note a request without one; returns how many seconds to leave the vCenter alone."""
+    def lost(self, error: VCenterError, in_flight: int) -> float:
+        """Note a request without one, of `in_flight`; returns how long to leave the vCenter alone.
+
+        The seconds are 0 while it may have been one connection's trouble, or one host's.
+        """
         self._lost_in_a_row += 1
-        return self.unreachable(error) if self._lost_in_a_row >= _LOST_IN_A_ROW else 0.0
+        enough = max(_LOST_IN_A_ROW, in_flight // _LOST_OF_THOSE)
+        return self.unreachable(error) if self._lost_in_a_row >= enough else 0.0

@@ -22,12 +22,16 @@ def far_twin():
                 *("--external-entropy-lost-timeout", str(TIMEOUT_SECONDS)),
             )
             assert code == 0, output
-        short, long = WAY_SECONDS
-        twin.set_faults(
-            {"kind": "delay", "delay_seconds": short},
-            {"kind": "delay", "delay_seconds": long - short, "probability": 0.5},
-        )
+        twin.set_faults(*_way())
         yield twin
+
+
+def _way():
+    short, long = WAY_SECONDS
+    return (
+        {"kind": "delay", "delay_seconds": short},
+        {"kind": "delay", "delay_seconds": long - short, "probability": 0.5},
+    )
 
 
 def _fed(token_table, twin, tmp_path, port, max_in_flight):
@@ -57,6 +61,33 @@ def test_enough_connections_keep_every_deadline(test_token_table, far_twin, tmp_
         wait_until(lambda: bridge.events("ready"))
         wait_until(lambda: _keeps_up(bridge, port))
         assert bridge.status(port)["vcenters"][0]["in_flight_limit"] >= 12
+        assert bridge.stop() == 0
+
+
+def test_requests_in_trouble_keep_nobody_else_from_their_deadlines(
+    test_token_table, far_twin, tmp_path, port
+):
+    operations = {"operations": ["pool.get", "pool.add"], "probability": 0.02}
+    rare = [
+        {"kind": kind, "seed": seed, "retry_after": None, **operations}
+        for seed, kind in enumerate(("error", "unavailable", "reset_after_body", "lose_reply"))
+    ]
+    slow = {"kind": "delay", "delay_seconds": 3.0, "seed": 9, **operations}
+    with _fed(test_token_table, far_twin, tmp_path, port, 64) as bridge:
+        wait_until(lambda: bridge.events("ready"))
+        wait_until(lambda: _keeps_up(bridge, port))
+        try:
+            far_twin.set_faults(*_way(), slow, *rare)
+            limits = []
+            for _ in range(40):
+                vcenter = bridge.status(port)["vcenters"][0]
+                assert vcenter["is_connected"]
+                limits.append(vcenter["in_flight_limit"])
+                time.sleep(0.2)
+            assert all(it["struck"] for it in far_twin.faults())
+        finally:
+            far_twin.set_faults(*_way())
+        assert min(limits) >= 12
         assert bridge.stop() == 0
 
 

@@ -38,38 +38,46 @@ def test_a_ceiling_below_the_start_is_kept():
     assert Gate(3).limit == 3
 
 
-@pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.LOST])
-def test_trouble_halves_the_limit_once_however_many_requests_tell_of_it(outcome):
+def test_what_vcenter_says_of_itself_halves_the_limit_once_however_often_it_says_so():
     gate = Gate(32)
-    turn(gate, 10.0, outcome, n=8)
+    turn(gate, 10.0, Outcome.THROTTLED, n=8)
     assert gate.limit == 4
-    turn(gate, 12.0, outcome)
+    turn(gate, 12.0, Outcome.THROTTLED)
     assert gate.limit == 2
+
+
+def test_when_nobody_answers_any_more_it_begins_with_fewer():
+    gate = Gate(32)
+    gate.deserted(10.0)
+    gate.deserted(10.1)
+    assert gate.limit == 4
 
 
 def test_never_closes_for_good():
     gate = Gate(32)
     for second in range(100):
-        turn(gate, float(2 * second), Outcome.LOST)
+        turn(gate, float(2 * second), Outcome.THROTTLED)
     assert gate.limit == 1
     assert gate.in_flight == 0 or gate.limit >= 1
     gate.in_flight = 0
     assert gate.is_open(1000.0)
 
 
-def test_one_host_that_is_away_says_nothing_of_the_vcenter():
+@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.LOST])
+def test_one_host_or_connection_in_trouble_says_nothing_of_the_vcenter(outcome):
     gate = Gate(32)
     for _ in range(10):
-        turn(gate, 0.0, Outcome.UNAVAILABLE)
+        turn(gate, 0.0, outcome)
         for _ in range(3):
             turn(gate, 0.0, Outcome.NEUTRAL)
     assert gate.limit == 8
 
 
-def test_many_hosts_away_at_once_do():
+@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.LOST])
+def test_many_in_trouble_at_once_do(outcome):
     gate = Gate(32)
     for _ in range(20):
-        turn(gate, 0.0, Outcome.UNAVAILABLE)
+        turn(gate, 0.0, outcome)
     assert gate.limit < 8
 
 
@@ -112,11 +120,16 @@ def test_a_pause_whose_reason_is_gone_ends():
 
 
 class Server:
-    """Answers looks in virtual time, at most `workers` at once; each takes what `seconds` says."""
+    """Answers looks in virtual time, at most `workers` at once; each takes what `seconds` says.
 
-    def __init__(self, ceiling, seconds, workers=10**6):
+    `outcome` says what else comes of a look, given the number in flight; it asks for a second's
+    pause when it is too many requests.
+    """
+
+    def __init__(self, ceiling, seconds, workers=10**6, outcome=lambda in_flight: Outcome.GOOD):
         self.gate = Gate(ceiling)
         self.seconds = seconds
+        self.outcome = outcome
         self.now = 0.0
         self._free = [0.0] * min(workers, ceiling)
         self._answers = []
@@ -132,9 +145,14 @@ class Server:
                 end = start + self.seconds()
                 heapq.heappush(self._free, end)
                 heapq.heappush(self._answers, (end, self.now))
-            if not self.gate.is_open(self.now) or (self._answers and self._answers[0][0] <= due):
+            if not self._answers:
+                self.now = max(due, self.gate.opens_at() or due)
+            elif not self.gate.is_open(self.now) or self._answers[0][0] <= due:
                 self.now, asked = heapq.heappop(self._answers)
-                self.gate.ended(self.now, Outcome.GOOD, self.now - asked)
+                outcome = self.outcome(self.gate.in_flight)
+                if outcome is Outcome.THROTTLED:
+                    self.gate.pause(self.now + 1.0)
+                self.gate.ended(self.now, outcome, self.now - asked)
                 n_looks += 1
             else:
                 self.now = due
@@ -188,10 +206,69 @@ def test_a_gate_that_trouble_closed_opens_again_however_long_the_way_is_by_then(
     length = 0.3
     server.run(6.5)
     for second in range(7, 17):
-        turn(server.gate, float(second), Outcome.LOST)
+        turn(server.gate, float(second), Outcome.THROTTLED)
     server.gate.in_flight = 0
     server._answers.clear()
     assert server.gate.limit == 1
     server.now = 17.0
     server.run(40.0)
     assert server.gate.limit > 8
+
+
+def lost_and_away(chance):
+    """One look in twelve, whatever vCenter is busy with."""
+    kinds = [Outcome.LOST, Outcome.UNAVAILABLE, Outcome.NEUTRAL]
+    return lambda in_flight: Outcome.GOOD if chance.random() > 0.08 else chance.choice(kinds)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_trouble_of_some_hosts_and_connections_costs_only_their_own_time(seed):
+    chance = random.Random(seed)
+
+    def seconds():
+        return 0.05 if chance.random() > 0.02 else 10.0  # a host that hangs
+
+    server = Server(32, seconds, outcome=lost_and_away(chance))
+    server.run(10.0)
+    lowest = 32
+    for second in range(11, 120):
+        server.run(float(second))
+        lowest = min(lowest, server.gate.limit)
+    assert lowest >= 30
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_queue_is_kept_short_through_other_trouble(seed):
+    chance = random.Random(seed)
+    server = Server(256, lambda: 0.1, workers=4, outcome=lost_and_away(chance))
+    assert server.run(60.0) > 0.9 * 40
+    assert server.gate.limit < 32
+
+
+def test_a_vcenter_that_refuses_what_is_too_much_is_asked_for_less_and_soon_for_more_again():
+    most, refused = 10, 0
+
+    def outcome(in_flight):
+        nonlocal refused
+        refused += in_flight > most
+        return Outcome.GOOD if in_flight <= most else Outcome.THROTTLED
+
+    server = Server(64, lambda: 0.05, outcome=outcome)
+    server.run(20.0)
+    assert server.gate.limit <= most + 1
+    assert refused <= 20 + 64
+    most = 64
+    server.run(40.0)
+    assert server.gate.limit == 64
+
+
+@pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.LOST])
+def test_trouble_of_all_leaves_one_request_at_a_time_until_it_is_over(outcome):
+    server = Server(64, lambda: 0.05)
+    server.run(5.0)
+    server.outcome = lambda in_flight: outcome
+    server.run(20.0)
+    assert server.gate.limit == 1
+    server.outcome = lambda in_flight: Outcome.GOOD
+    server.run(30.0)
+    assert server.gate.limit > 15

@@ -189,6 +189,23 @@ async def test_one_connection_that_breaks_says_nothing_of_the_vcenter(site, twin
     assert site.gate.is_open(time.monotonic())
 
 
+async def test_a_host_that_hangs_is_left_alone_for_a_while_and_nobody_else(site, twin):
+    running = asyncio.create_task(site.run())
+    async with asyncio.timeout(10):
+        while site.state is not SiteState.UP:
+            await asyncio.sleep(0.02)
+    site._planner.told.clear()
+    limit = site.gate.limit
+    twin.set_faults({"kind": "stall", "operations": ["pool.get"], "hosts": [HOST[1]]})
+    await asyncio.gather(site.look(HOST), site.look(("twin", "host-1003")))
+    running.cancel()
+    assert sorted(told[0] for told in site._planner.told) == ["absent", "observed"]
+    assert ("absent", HOST) in [told[:2] for told in site._planner.told]
+    assert site.state is SiteState.UP
+    assert site.gate.limit == limit
+    assert site.gate.is_open(time.monotonic())
+
+
 async def test_requests_that_fail_together_lengthen_the_pause_once(twin):
     site = make_site(twin, twin.password, url="https://127.0.0.1:1")
     with suppress(VCenterError):

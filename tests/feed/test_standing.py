@@ -1,0 +1,62 @@
+"""When a vCenter counts as gone: nobody answers any more, which is not a few lost among many."""
+
+import random
+
+import pytest
+import structlog
+
+from bridge.feed.standing import SiteState, Standing
+from bridge.vcenter.errors import TimedOut, Unreachable
+
+
+@pytest.fixture
+def now():
+    return [100.0]
+
+
+@pytest.fixture
+def standing(now):
+    standing = Standing(clock=lambda: now[0], log=structlog.stdlib.get_logger())
+    standing.reached(8)
+    return standing
+
+
+def test_few_requests_without_an_answer_are_enough_while_few_are_made(standing):
+    assert standing.lost(Unreachable("gone"), 2) == 0.0
+    assert standing.lost(Unreachable("gone"), 2) == 0.0
+    assert standing.state is SiteState.UP
+    assert 0.8 <= standing.lost(Unreachable("gone"), 1) <= 1.2
+    assert (standing.state, standing.last_error) == (SiteState.DOWN, "gone")
+
+
+def test_an_answer_between_them_shows_that_somebody_is_there(standing):
+    for _ in range(10):
+        standing.lost(TimedOut("late"), 2)
+        standing.lost(TimedOut("late"), 2)
+        standing.answered()
+    assert standing.state is SiteState.UP
+
+
+def test_one_in_ten_lost_of_many_at_once_is_no_outage_and_all_of_them_are(standing):
+    chance = random.Random(3)
+    for _ in range(100_000):
+        if chance.random() < 0.1:
+            assert standing.lost(Unreachable("broke"), 32) == 0.0
+        else:
+            standing.answered()
+    pauses = [standing.lost(Unreachable("broke"), 32 - n) for n in range(32)]
+    assert pauses.index(next(filter(None, pauses))) < 8
+
+
+def test_an_outage_is_asked_about_less_and_less_often(standing, now):
+    pauses = []
+    for _ in range(10):
+        for _ in range(3):
+            pause = standing.lost(Unreachable("gone"), 1)
+        pauses.append(pause)
+        now[0] += pause
+    assert pauses[0] <= 1.2
+    assert 24.0 <= pauses[-1] <= 36.0
+    standing.answered()
+    standing.reached(8)
+    assert standing.lost(Unreachable("gone"), 1) == 0.0
