@@ -1,44 +1,12 @@
 """A fleet as one line per cluster, for those who have more hosts than a window has lines."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.table import Detail, dry_cell, level_cells, name_cell, plain_table
-from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
-
-_NO_CLUSTER = "(no cluster)"
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The hosts of one cluster, the first to run dry first; `name` is empty for those in none."""
-
-    vcenter: str
-    name: str
-    hosts: Sequence[HostRow]
-
-    @property
-    def n_low(self) -> int:
-        """Hosts under their watermark."""
-        return sum(row.is_low for row in self.hosts)
-
-    @property
-    def n_unfed(self) -> int:
-        """Hosts that take nothing or cannot be read."""
-        return sum(row.state != HostState.FED for row in self.hosts)
-
-
-def clusters_of(rows: Iterable[HostRow]) -> list[Cluster]:
-    """Return the clusters of `rows`, the one whose host would run dry first at first."""
-    grouped: defaultdict[tuple[str, str], list[HostRow]] = defaultdict(list)
-    for row in sorted(rows, key=by_time_to_dry):
-        grouped[row.vcenter, row.cluster].append(row)
-    # a dict keeps the order in which the keys came, which is that of their first hosts
-    return [Cluster(*key, hosts) for key, hosts in grouped.items()]
+from bridge.telemetry.clusters import NO_CLUSTER, Cluster
 
 
 def clusters_table(clusters: Iterable[Cluster], detail: Detail = Detail.ALL) -> Table:
@@ -60,7 +28,7 @@ def clusters_table(clusters: Iterable[Cluster], detail: Detail = Detail.ALL) -> 
     for cluster in shown:
         first = cluster.hosts[0]
         table.add_row(
-            name_cell(cluster.name or _NO_CLUSTER),
+            name_cell(cluster.name or NO_CLUSTER),
             str(len(cluster.hosts)),
             _count(cluster.n_low, "red"),
             _count(cluster.n_unfed, "yellow"),

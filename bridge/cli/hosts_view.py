@@ -10,8 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.clusters import Cluster, clusters_of, clusters_table
+from bridge.cli.clusters import clusters_table
 from bridge.cli.table import Detail, hosts_table
+from bridge.telemetry.clusters import Cluster, clusters_of
 from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
 from bridge.telemetry.words import duration_text
 

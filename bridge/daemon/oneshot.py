@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from bridge.daemon.seen import SAMPLE_SECONDS, Seen
+from bridge.feed.clusters import Clusters
 from bridge.telemetry.snapshot import HostRow, HostState, by_time_to_dry
 from bridge.vcenter import errors
 from bridge.vcenter.client import VCenter
@@ -25,6 +26,7 @@ class FleetSite:
     config: VCenterConfig
     client: VCenter
     limit: asyncio.Semaphore
+    clusters: Clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,14 @@ class Fleet:
         self._stack = AsyncExitStack()
         self._sites: list[FleetSite] = []
         self._seen: dict[tuple[str, str], Seen] = {}
-        self._clusters: dict[str, tuple[set[str], dict[str, str]]] = {}
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             for vcenter in self._config.vcenter.values():
                 client = await stack.enter_async_context(VCenter(vcenter, vcenter.password()))
                 limit = asyncio.Semaphore(vcenter.max_in_flight)
-                self._sites.append(FleetSite(vcenter, client, limit))
+                clusters = Clusters(client, clock=time.monotonic)
+                self._sites.append(FleetSite(vcenter, client, limit, clusters))
             self._stack = stack.pop_all()
         return self
 
@@ -73,12 +75,9 @@ class Fleet:
 
     async def _inventory(self, site: FleetSite) -> list[FleetHost]:
         hosts = await site.client.hosts()
-        ids = {host.host for host in hosts}
-        asked, clusters = self._clusters.get(site.config.name, (set(), {}))
-        if asked != ids:
-            clusters = await _clusters(site)
-            self._clusters[site.config.name] = ids, clusters
-        return [FleetHost(site, host, clusters.get(host.host, "")) for host in hosts]
+        await site.clusters.refresh({host.host for host in hosts}, site.config.hosts)
+        names = site.clusters.names
+        return [FleetHost(site, host, names.get(host.host, "")) for host in hosts]
 
     async def read(self) -> list[HostRow]:
         """Look at every host once; what it uses shows from the second time on.
@@ -136,14 +135,6 @@ class Fleet:
             seconds_to_dry=seen.seconds_to_dry_at(now),
             last_success=time.time() - (now - seen.at),
         )
-
-
-async def _clusters(site: FleetSite) -> dict[str, str]:
-    # Only to group by: a user who may not see clusters does without.
-    try:
-        return await site.client.clusters()
-    except errors.VCenterError:
-        return {}
 
 
 async def read_hosts(config: BridgeConfig) -> list[HostRow]:

@@ -54,13 +54,13 @@ class View:
     def snapshot(self, now: float, config: ConfigRow, not_ready: tuple[str, ...] = ()) -> Snapshot:
         """Return the whole bridge at `now` of the planner's clock."""
         outlook = self._planner.outlook(now)
-        names = {name: site.names for name, site in self._sites.items()}
+        known = {name: (site.names, site.clusters) for name, site in self._sites.items()}
         return Snapshot(
             time=time.time(),
             started=self._started,
             version=self._version,
             kernel=self._kernel,
-            hosts=tuple(host_row(host, names.get(host.key[0], {})) for host in outlook),
+            hosts=tuple(host_row(host, *known.get(host.key[0], ({}, {}))) for host in outlook),
             sources=tuple(source_row(source) for source in self._sources),
             vcenters=tuple(vcenter_row(site) for site in self._sites.values()),
             look_lateness_seconds=self._planner.keeps_up(now).worst_seconds,
@@ -92,8 +92,8 @@ class View:
             yield f"{shared} hosts seem to be fed by somebody else too"
 
 
-def host_row(host: HostOutlook, names: dict[str, str]) -> HostRow:
-    """Return what is shown of a host."""
+def host_row(host: HostOutlook, names: Mapping[str, str], clusters: Mapping[str, str]) -> HostRow:
+    """Return what is shown of a host; both say what is called how by the host's id."""
     age = host.seconds_since_reading
     state = _STATES.get(host.state) or _ABSENT.get(host.reason, HostState.UNREACHABLE)
     return HostRow(
@@ -108,6 +108,7 @@ def host_row(host: HostOutlook, names: dict[str, str]) -> HostRow:
         seconds_to_dry=host.seconds_to_dry,
         shared=host.shared,
         last_success=None if age is None else time.time() - age,
+        cluster=clusters.get(host.key[1], ""),
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.feed import meaning
+from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.hoststate import Reading
 from bridge.feed.standing import SiteState, Standing
@@ -17,7 +18,7 @@ from bridge.source.take import StaleTake
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     import structlog
     from pydantic import SecretStr
@@ -58,6 +59,7 @@ class Site:
         cap = config.max_bytes_per_second
         self._cap = None if cap is None else Bucket(cap, clock)
         self.names: dict[str, str] = {}
+        self._clusters = Clusters(client, clock=clock, at_once=1)
         self.requests: Counter[tuple[str, str]] = Counter()
         self._client = client
         self._planner = planner
@@ -74,6 +76,11 @@ class Site:
     def state(self) -> SiteState:
         """What is known of the vCenter."""
         return self._standing.state
+
+    @property
+    def clusters(self) -> Mapping[str, str]:
+        """What the clusters of its hosts are called, by the host's id, as far as that is known."""
+        return self._clusters.names
 
     @property
     def last_error(self) -> str:
@@ -115,6 +122,7 @@ class Site:
                 self._standing.reached(self.gate.limit)
                 if wanted is self.config.hosts:  # or what was asked for is no longer wanted
                     self._take_inventory(hosts)
+                await self._clusters.refresh(self.names, wanted)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()

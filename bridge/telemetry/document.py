@@ -4,15 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from bridge.telemetry.clusters import Cluster, clusters_of
 from bridge.telemetry.snapshot import HostRow, Snapshot, SourceRow, VCenterRow
 
 
 def host_document(row: HostRow) -> dict[str, object]:
     """Return a host as JSON values; a time to dry that is endless or not known is null."""
-    values = asdict(row)
-    if row.seconds_to_dry is not None and not math.isfinite(row.seconds_to_dry):
-        values["seconds_to_dry"] = None
-    return values | {"low": row.is_low}
+    return asdict(row) | {"seconds_to_dry": _finite(row.seconds_to_dry), "low": row.is_low}
 
 
 def snapshot_document(
@@ -34,7 +32,25 @@ def snapshot_document(
         "n_hosts": len(snapshot.hosts),
         "n_hosts_low": sum(1 for row in snapshot.hosts if row.is_low),
         "n_hosts_found": n_found,
+        "clusters": [_cluster(cluster) for cluster in clusters_of(snapshot.hosts)],
         "hosts": [host_document(row) for row in hosts],
+    }
+
+
+def _finite(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and math.isfinite(seconds) else None
+
+
+def _cluster(cluster: Cluster) -> dict[str, object]:
+    first = cluster.hosts[0]
+    return {
+        "vcenter": cluster.vcenter,
+        "name": cluster.name,
+        "n_hosts": len(cluster.hosts),
+        "n_hosts_low": cluster.n_low,
+        "n_hosts_unfed": cluster.n_unfed,
+        "first_host": first.host,
+        "seconds_to_dry": _finite(first.seconds_to_dry),
     }
 
 

@@ -13,7 +13,8 @@ from aiohttp.typedefs import Handler
 from bridge.config import StatusConfig
 from bridge.telemetry.document import snapshot_document
 from bridge.telemetry.metrics import CONTENT_TYPE, Metrics
-from bridge.telemetry.page import live_part, page, shown_hosts
+from bridge.telemetry.page import live_part, page
+from bridge.telemetry.page_fleet import shown_hosts
 from bridge.telemetry.snapshot import SnapshotSource
 
 _QUERY_MAX = 200

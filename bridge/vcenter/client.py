@@ -80,9 +80,14 @@ class VCenter:
         """
         return await self._inventory.hosts(self._wanted if wanted is None else wanted)
 
-    async def clusters(self) -> dict[str, str]:
-        """Return the cluster's name by the host's id, for the hosts that are in a cluster."""
-        return await self._inventory.clusters(self._wanted)
+    async def clusters(
+        self, wanted: HostFilter | None = None, at_once: int | None = None
+    ) -> dict[str, str]:
+        """Return the cluster's name by the host's id, for the hosts that are in a cluster.
+
+        Of the filter only the clusters count. No more than `at_once` requests are under way.
+        """
+        return await self._inventory.clusters(self._wanted if wanted is None else wanted, at_once)
 
     async def pool(self, host: str) -> Pool:
         """Read the entropy pool of a host, by id."""

@@ -64,7 +64,7 @@ class Inventory:
         self._check(wanted, found)
         return sorted({host.host: host for host in found}.values(), key=lambda h: (h.name, h.host))
 
-    async def clusters(self, wanted: HostFilter) -> dict[str, str]:
+    async def clusters(self, wanted: HostFilter, at_once: int | None = None) -> dict[str, str]:
         """Return what the cluster of each host is called, by the host's id; some are in none.
 
         Of `wanted` only the clusters count. A name that two clusters have comes with the id.
@@ -74,7 +74,7 @@ class Inventory:
             where["clusters"] = await self._resolve("cluster", wanted.clusters)
         names = await self._named("cluster", where)
         times = Counter(names.values())
-        limit = asyncio.Semaphore(CLUSTERS_AT_ONCE)
+        limit = asyncio.Semaphore(at_once or CLUSTERS_AT_ONCE)
 
         async def hosts_of(cluster: str) -> list[HostSummary]:
             async with limit:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bridge.cli.clusters import clusters_of
 from bridge.cli.hosts_view import listing, shares, window
+from bridge.telemetry.clusters import clusters_of
 from bridge.telemetry.snapshot import HostRow
 
 KIB = 1024

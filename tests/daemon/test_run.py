@@ -45,6 +45,7 @@ def test_softhsm_feeds_every_host_and_run_ends_cleanly(softhsm_table, twin, tmp_
         [source] = bridge.status(port)["sources"]
         assert source["state"] == "running"
         assert source["is_soft_token"] is False
+        wait_until(lambda: all(row["cluster"] for row in bridge.status(port)["hosts"]))
         children = psutil.Process(bridge.process.pid).children()
         assert len(children) == 1
         assert bridge.stop() == 0

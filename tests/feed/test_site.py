@@ -291,6 +291,22 @@ async def test_an_inventory_that_was_asked_for_by_an_old_filter_is_not_taken(sit
     assert len(added) == 1
 
 
+async def test_clusters_are_asked_for_after_the_hosts_and_may_fail(site, twin):
+    twin.set_faults({"kind": "forbidden", "operations": ["cluster.list"], "count": 1})
+    running = asyncio.create_task(site.run())
+    async with asyncio.timeout(10):
+        while not site.names:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        assert not site.clusters
+        site.refresh()
+        while not site.clusters:
+            await asyncio.sleep(0.02)
+    running.cancel()
+    assert site.clusters == {f"host-100{n}": f"cluster-0{n}" for n in (1, 2, 3)}
+    assert site.state is SiteState.UP
+
+
 async def test_another_password_ends_the_pause_after_a_refused_login(twin):
     twin.set_faults()
     site = make_site(twin, "wrong")

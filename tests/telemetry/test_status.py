@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from aiohttp import ClientSession
@@ -108,6 +109,34 @@ async def test_a_large_fleet_is_cut_and_searched(client, shown):
     status = await (await client.get("/status.json?hosts=3")).json()
     assert [h["name"] for h in status["hosts"]] == ["esx0000", "esx0001", "esx0002"]
     assert status["n_hosts_found"] == 2500
+
+
+async def test_a_fleet_of_several_clusters_is_shown_by_cluster(client, shown):
+    names = ("Prod", "Test & <b>", "")
+    hosts = tuple(replace(row, cluster=names[n % 3]) for n, row in enumerate(shown.snapshot.hosts))
+    text = await (await client.get("/")).text()
+    assert "Clusters" not in text
+    shown.snapshot = replace(shown.snapshot, hosts=hosts)
+    text = await (await client.get("/")).text()
+    part = text[text.index("<h2>Clusters") : text.index('<h2 id="hosts">')]
+    rows = [re.sub("<[^>]*>", " ", row).split() for row in part.split("<tr>")[2:]]
+    # esx2 and esx5 are in the second, esx1 and esx4 in the first, in the last is the disabled one
+    assert [row[:4] for row in rows] == [
+        ["Test", "&amp;", "&lt;b&gt;", "2"],
+        ["Prod", "2", "76", "%"],
+        ["(no", "cluster)", "1", "1"],
+    ]
+    link, place = re.search(r'href="([^"]*Test[^"]*)#(\w+)"', part).groups()
+    assert f'id="{place}"' in text
+    assert "esx5" in await (await client.get(f"/{unescape(link)}")).text()
+    assert "esx4" not in await (await client.get(f"/{unescape(link)}")).text()
+    status = await (await client.get("/status.json")).json()
+    assert [(c["name"], c["n_hosts"], c["first_host"]) for c in status["clusters"]] == [
+        ("Test & <b>", 2, "host-2"),
+        ("Prod", 2, "host-1"),
+        ("", 1, "host-3"),
+    ]
+    assert status["clusters"][0]["seconds_to_dry"] == pytest.approx(48.8)
 
 
 async def test_what_is_searched_for_is_escaped(client):
