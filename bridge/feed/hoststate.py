@@ -102,6 +102,8 @@ class Host:
     counted_peak_bytes_per_second: float = 0.0
     """Its part in the peaks of its group."""
     stamps: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    sinks_at: float = -math.inf
+    """When it falls below its watermark; in the past if it is below."""
     dry_at: float = 0.0
     refill_at: float = math.inf
     top_up_at: float = math.inf
@@ -128,14 +130,11 @@ class Host:
         """The moment by which it has to be looked at: a third of its timeout."""
         return self.contact_at + self.timeout_seconds / 3.0
 
-    @property
-    def may_be_low(self) -> bool:
+    def may_be_low_at(self, now: float) -> bool:
         """Say whether it is below its watermark for all that is known."""
         if self.state is HostState.ABSENT:
             return False
-        if self.reading is None:
-            return True
-        return self.reading.available_bytes < self.reading.low_watermark_bytes
+        return self.reading is None or self.sinks_at <= now
 
     def level_at(self, now: float) -> float:
         """Estimate what the host holds, in bytes."""
@@ -209,7 +208,10 @@ class Host:
                 return
         elif sent:
             self.shortfalls = 0
-        self.drain.add(max(0, used), seconds, hidden=self.shared_at(now))
+        if before.available_bytes:
+            self.drain.add(max(0, used), seconds, hidden=self.shared_at(now))
+        else:
+            self.drain.skip()  # an empty host uses nothing, whatever it would use
 
     def set_back(self, state: HostState, reason: str) -> None:
         """Leave the state in which it can be fed; a new reading brings it back."""
@@ -233,6 +235,7 @@ class Host:
             least_room = policy.least_worth_bytes(capacity)
         self.dry_at = now + level / self.drain.until_used(level)
         hold = self._hold_seconds()
+        self.sinks_at = now + (level - watermark) / near if level > watermark else -math.inf
         self.refill_at = now + max(hold, (level - refill) / near)
         self.top_up_at = now + max(hold, (level - policy.top_up_below * capacity) / near)
         third, floor = self.timeout_seconds / 3.0, policy.min_look_seconds

@@ -229,13 +229,15 @@ class Planner:
             _unsort(host)
             group.wakes.put(host, host.not_before)
             return
-        if host.may_be_low is not host.low:
+        if host.may_be_low_at(now) is not host.low:
             host.low = not host.low
             group.low += 1 if host.low else -1
+        if not host.low and host.state is HostState.READ:
+            wake = host.sinks_at
         if host.look_at <= now:
             group.looks.keep(host, host.look_by)
         else:
-            wake = host.look_at
+            wake = min(wake, host.look_at)
         if self._portion.worth_feeding(host, now):
             if host.refill_at <= now:
                 group.top_ups.drop(host)

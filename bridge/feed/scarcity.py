@@ -53,7 +53,7 @@ class Scarcity:
         to whoever turns out to need them.
         """
         soon = now + (self.lasts_until - now) * _SHARE_THAT_IS_SOON
-        if self.lasts_until < math.inf and host.dry_at > soon and not host.may_be_low:
+        if self.lasts_until < math.inf and host.dry_at > soon and not host.may_be_low_at(now):
             return 0.0
         return self.lasts_until - host.dry_at
 

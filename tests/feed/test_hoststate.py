@@ -65,6 +65,18 @@ def test_it_learns_the_drain_from_looks_and_from_feeds():
     assert not h.shared_at(220.0)
 
 
+def test_an_empty_host_says_nothing_of_its_drain():
+    h = host(300 * KIB)
+    visit(h, 20.0, 0, 299 * KIB)
+    before = h.drain.near, h.drain.far
+    visit(h, 900.0, 0, 0)
+    learnt = h.drain.near, h.drain.far
+    assert learnt != before
+    visit(h, 960.0, 0, 0)
+    visit(h, 980.0, 100 * KIB, 100 * KIB)
+    assert (h.drain.near, h.drain.far) == learnt
+
+
 def test_a_rise_that_nobody_here_caused_marks_it_as_shared():
     h = host(300 * KIB)
     visit(h, 20.0, 0, 330 * KIB)

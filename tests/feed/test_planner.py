@@ -262,6 +262,13 @@ def test_the_last_one_below_the_watermark_is_filled():
     assert decision == Feed(key("h"), 256 * KIB - 256 * KIB % 3)
 
 
+def test_who_sank_below_the_watermark_unseen_counts_among_those_below():
+    planner = fleet({f"h{i}": WATERMARK + 2 * KIB for i in range(20)})
+    stock = Stock(2048 * KIB, 2048 * KIB, 1e9)
+    assert feed(planner, 1.0, stock).n_bytes == 256 * KIB - 256 * KIB % 3
+    assert feed(planner, 3.0, stock).n_bytes < 10 * KIB
+
+
 def test_an_hsm_that_falls_short_is_not_left_standing():
     planner = fleet({f"h{i}": CAPACITY - 6 * KIB for i in range(30)})
     assert feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 10 * KIB)).n_bytes == 6 * KIB
