@@ -6,7 +6,13 @@ In each round, one after the other: the bridge, as `entropy-bridge run` starts i
 token at its pace and the C far end (benchmarks/far_end), with hosts that always have room; and the
 push path alone, which sends as many bytes in requests as large as the bridge's were, to the same
 far end from a ring of the same size. CPU is user and system, all threads, per raw GB; the ratios
-are of the two of one round. The pace is what the token would give to one that takes all at once.
+are of those of one round. The pace is what the token would give to one that takes all at once.
+
+The push path alone is run twice. Saturated, it never sleeps, the bytes are in its processor's cache
+and the next request begins where the last one left off: what a byte costs at the least. At the pace
+at which the bridge delivered, it sleeps and wakes as the feeder has to: that ratio is what planner,
+supply, account and all else of the feeder add, while the other one also has the price of a pace
+below what the processor could do.
 """
 
 from __future__ import annotations
@@ -42,7 +48,8 @@ class Round:
     feeder_cpu: float
     source_cpu: float
     far_end_cpu: float
-    push_alone_cpu: float
+    push_saturated_cpu: float
+    push_paced_cpu: float
     over_bytes: int
     rss_bytes: int  # feeder and source
 
@@ -51,16 +58,20 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(sum(process.cpu_times()[:2]))
 
 
-def push_alone(far: FarEnd, add_bytes: float, total_bytes: float) -> float:
-    """CPU seconds per raw GB of the push path alone."""
+def push_alone(
+    far: FarEnd, add_bytes: float, total_bytes: float, pace: float
+) -> tuple[float, float]:
+    """CPU seconds per raw GB of the push path alone: saturated, and at a pace in bytes/s."""
     n = max(64, round(total_bytes / add_bytes))
     command = [sys.executable, "-m", "benchmarks.pipeline.push_alone", far.url, far.ca_file]
     done = subprocess.run(
-        [*map(str, command), str(far.password_file), str(round(add_bytes)), str(n)],
+        [*map(str, command), str(far.password_file), str(round(add_bytes)), str(n), str(pace)],
         stdout=subprocess.PIPE,
         check=True,
     )
-    return float(json.loads(done.stdout)["cpu_seconds"]) / (n * add_bytes) * 1e9
+    cost = json.loads(done.stdout)
+    n_gigabytes = n * add_bytes / 1e9
+    return cost["saturated"] / n_gigabytes, cost["paced"] / n_gigabytes
 
 
 def measure(token: TestToken, seconds: float) -> Round:
@@ -84,13 +95,16 @@ def measure(token: TestToken, seconds: float) -> Round:
         n_bytes = ended.sent_bytes
         cpu = [(b - a) / n_bytes * 1e9 for a, b in zip(before, after, strict=True)]
         add_bytes = n_bytes / ended.adds
+        delivered = n_bytes / (ended.now - begun.now)
+        saturated, paced = push_alone(far, add_bytes, n_bytes, delivered)
         return Round(
-            delivered=n_bytes / (ended.now - begun.now),
+            delivered=delivered,
             add_bytes=add_bytes,
             feeder_cpu=cpu[0],
             source_cpu=cpu[1],
             far_end_cpu=cpu[2],
-            push_alone_cpu=push_alone(far, add_bytes, n_bytes),
+            push_saturated_cpu=saturated,
+            push_paced_cpu=paced,
             over_bytes=ended.over_bytes,
             rss_bytes=rss_bytes,
         )
@@ -113,11 +127,15 @@ def main() -> None:
         token.close()
     figures = {
         "delivered / pace": summary([it.delivered / options.pace for it in rounds]),
-        "feeder / push path alone, CPU per byte": summary(
-            [it.feeder_cpu / it.push_alone_cpu for it in rounds]
+        "feeder / push path alone, saturated, CPU per byte": summary(
+            [it.feeder_cpu / it.push_saturated_cpu for it in rounds]
+        ),
+        "feeder / push path alone at its pace, CPU per byte": summary(
+            [it.feeder_cpu / it.push_paced_cpu for it in rounds]
         ),
         "feeder, CPU s/GB": summary([it.feeder_cpu for it in rounds]),
-        "push path alone, CPU s/GB": summary([it.push_alone_cpu for it in rounds]),
+        "push path alone, saturated, CPU s/GB": summary([it.push_saturated_cpu for it in rounds]),
+        "push path alone at its pace, CPU s/GB": summary([it.push_paced_cpu for it in rounds]),
         "source, CPU s/GB": summary([it.source_cpu for it in rounds]),
         "KiB in a request": summary([it.add_bytes / 1024 for it in rounds]),
         "RSS of feeder and source, MB": summary([it.rss_bytes / 1e6 for it in rounds]),

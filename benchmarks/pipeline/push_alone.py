@@ -1,7 +1,8 @@
 """The push path alone: adds of one size from all of a ring in turn, and what they cost.
 
 A process of its own, which benchmarks.pipeline starts: URL, CA file, password file, raw bytes of an
-add, adds. Prints CPU seconds, those of an eighth as many adds beforehand not counted.
+add, adds, raw bytes per second. Prints CPU seconds, first of adds as fast as they go, then at this
+pace, which has it sleep before each; those of an eighth as many beforehand are not counted.
 """
 
 from __future__ import annotations
@@ -43,43 +44,53 @@ def bodies(ring: Ring, text_bytes: int) -> list[list[memoryview]]:
     ]
 
 
-async def push(client: VCenter, ring: Ring, text_bytes: int, n: int) -> None:
+async def push(
+    client: VCenter, ring: Ring, text_bytes: int, n: int, seconds_between: float = 0.0
+) -> float:
+    """Make `n` adds; the CPU seconds they took."""
+    loop = asyncio.get_running_loop()
     different = bodies(ring, text_bytes)
     turns = iter(range(n))
+    before, begun = cpu_seconds(), loop.time()
 
     async def feed() -> None:
         for turn in turns:
+            if (early := begun + turn * seconds_between - loop.time()) > 0.0:
+                await asyncio.sleep(early)
             host = f"host-{1000 + turn % HOSTS}"
             await client.add(host, different[turn % len(different)], _nothing)
 
     await asyncio.gather(*(feed() for _ in range(CONCURRENCY)))
+    return cpu_seconds() - before
 
 
 def _nothing() -> None:
     return
 
 
-async def main(url: str, ca_file: Path, password_file: Path, raw_bytes: int, n: int) -> float:
-    config = VCenterConfig(
-        name="far-end",
-        url=url,
-        username="bridge",
-        password_file=password_file,
-        ca_file=ca_file,
-        max_in_flight=CONCURRENCY,
-    )
+async def main(
+    config: VCenterConfig, raw_bytes: int, n: int, bytes_per_second: float
+) -> dict[str, float]:
     text_bytes = raw_bytes // 3 * 4
     slots = max(RING_SLOTS, -(-text_bytes // SLOT_TEXT_BYTES))
     with Ring.create(slots, 1, allow_unlocked=True) as ring:
         async with VCenter(config, SecretStr("secret")) as client:
             await push(client, ring, text_bytes, n // 8)
-            before = cpu_seconds()
-            await push(client, ring, text_bytes, n)
-            return cpu_seconds() - before
+            return {
+                "saturated": await push(client, ring, text_bytes, n),
+                "paced": await push(client, ring, text_bytes, n, raw_bytes / bytes_per_second),
+            }
 
 
 if __name__ == "__main__":
-    url, ca_file, password_file, raw_bytes, n = sys.argv[1:]
+    url, ca_file, password_file, raw_bytes, n, pace = sys.argv[1:]
+    config = VCenterConfig(
+        name="far-end",
+        url=url,
+        username="bridge",
+        password_file=Path(password_file),
+        ca_file=Path(ca_file),
+        max_in_flight=CONCURRENCY,
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        cost = runner.run(main(url, Path(ca_file), Path(password_file), int(raw_bytes), int(n)))
-    print(json.dumps({"cpu_seconds": cost}))
+        print(json.dumps(runner.run(main(config, int(raw_bytes), int(n), float(pace)))))
