@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks.base64.contenders import (
     BARE_CALL,
     COMPILER,
+    ENCODE_BYTES,
     ENCODE_INTO,
     MEMCPY,
     OF_OTHERS,
@@ -74,7 +75,7 @@ def compare(speeds: Speeds, peers: Sequence[str]) -> dict[str, dict[str, float]]
         rounds = zip(*(speeds[name] for name in peers), strict=True)
         speeds = speeds | {BEST_PEER: [max(of_round) for of_round in rounds]}
     compared = {f"{name}/{MEMCPY}": ratios(speeds[name], speeds[MEMCPY]) for name in own}
-    for name in (BARE_CALL, ENCODE_INTO):
+    for name in (BARE_CALL, ENCODE_INTO, ENCODE_BYTES):
         compared[f"{name}/{best}"] = ratios(speeds[name], speeds[best])
     for name in OF_OTHERS:
         compared[f"{ENCODE_INTO}/{name}"] = ratios(speeds[ENCODE_INTO], speeds[name])

@@ -42,7 +42,8 @@ def base64_encode_into(
     index = _BEST if kernel is None else _USABLE.get(kernel)
     if index is None:
         raise ValueError(f"no Base64 kernel {kernel!r} here; there are {', '.join(_USABLE)}")
-    raw = _from_buffer(_RAW, source)
+    # bytes can be passed as they are, which takes no time
+    raw = source if type(source) is bytes else _from_buffer(_RAW, source)
     text = _from_buffer(_TEXT, destination, True)
     raw_bytes = len(raw)
     text_bytes = (raw_bytes + 2) // 3 * 4
