@@ -24,8 +24,8 @@ static void encode_plainly(const uint8_t *raw, size_t size, char *text) {
       group |= raw[i + 2];
     text[0] = digit(group >> 18);
     text[1] = digit(group >> 12);
-    text[2] = i + 1 < size ? digit(group >> 6) : '=';
-    text[3] = i + 2 < size ? digit(group) : '=';
+    text[2] = (char)(i + 1 < size ? digit(group >> 6) : '=');
+    text[3] = (char)(i + 2 < size ? digit(group) : '=');
   }
 }
 

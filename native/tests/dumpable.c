@@ -3,9 +3,9 @@
 // To be preloaded into a process whose core a test wants to see: it stays dumpable, whatever it
 // asks for. With BN_DUMP_ALL set its memory does as well, so that the test can be seen to fail.
 
+#include <asm/mman.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +24,7 @@ EXPORTED int prctl(int option, ...) {
   return (int)syscall(SYS_prctl, option, words[0], words[1], words[2], words[3]);
 }
 
+EXPORTED int madvise(void *start, size_t len_bytes, int advice);
 EXPORTED int madvise(void *start, size_t len_bytes, int advice) {
   if (advice == MADV_DONTDUMP && getenv("BN_DUMP_ALL") != NULL)
     return 0;

@@ -22,7 +22,7 @@ static size_t reference(const uint8_t *raw, size_t raw_bytes, char *text) {
     for (size_t k = 0; k < 3; k++)
       bits = bits << 8 | (i + k < raw_bytes ? raw[i + k] : 0U);
     for (size_t k = 0; k < 4; k++)
-      text[n++] = i + k <= raw_bytes ? alphabet[bits >> (18 - 6 * k) & 63U] : '=';
+      text[n++] = (char)(i + k <= raw_bytes ? alphabet[bits >> (18 - 6 * k) & 63U] : '=');
   }
   return n;
 }

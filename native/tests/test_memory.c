@@ -36,9 +36,10 @@ static void smaps(const void *address, const char *key, char *out, size_t out_by
   int inside = 0;
   out[0] = 0;
   while (fgets(line, sizeof line, file) != NULL) {
-    unsigned long from, to;
-    if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-      inside = (uintptr_t)address >= from && (uintptr_t)address < to;
+    char *rest;
+    const unsigned long from = strtoul(line, &rest, 16);
+    if (*rest == '-') // FROM-TO ...
+      inside = (uintptr_t)address >= from && (uintptr_t)address < strtoul(rest + 1, NULL, 16);
     else if (inside && strncmp(line, key, strlen(key)) == 0)
       (void)snprintf(out, out_bytes, "%s", line + strlen(key));
   }

@@ -41,7 +41,7 @@ struct fixture {
 };
 
 static void write_file(char *path, const char *template, const char *content) {
-  strcpy(path, template);
+  memcpy(path, template, strlen(template) + 1);
   const int fd = mkstemp(path);
   CHECK(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content));
   close(fd);

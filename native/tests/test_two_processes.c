@@ -164,8 +164,9 @@ static void run(uint64_t n_bytes) {
   }
   close(lifeline[0]);
   struct consumer c = {.pair = &pair, .seed = 5, .counters_max = n_blocks + SLACK_BLOCKS};
-  c.seen = calloc(c.counters_max / 8 + 1, 1);
-  CHECK(c.seen != NULL);
+  uint8_t *const seen = calloc(c.counters_max / 8 + 1, 1);
+  CHECK(seen != NULL);
+  c.seen = seen;
   while (c.n_blocks < n_blocks)
     if (take_some(&c) == 0)
       wait_for_data(&pair);
@@ -186,7 +187,7 @@ static void run(uint64_t n_bytes) {
   (void)printf("%llu blocks, each once\n", (unsigned long long)c.n_blocks);
   while (c.n_held > 0)
     release_one(&c);
-  free(c.seen);
+  free(seen);
   ring_pair_close(&pair);
 }
 
