@@ -2,11 +2,13 @@
 in them on each of stdout.
 
 The ways: `bare`, C_GenerateRandom in a loop in C; `source`, the source with a consumer that takes
-every slot and gives it back; `python`, generate_random of python-pkcs11 in a loop.
+every slot and gives it back, wiped; `source alone`, with one that gives it back as it is; `python`,
+generate_random of python-pkcs11 in a loop.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.hsm.control import Control
-from bridge.native.ring import SLOT_RAW_BYTES, Ring
+from bridge.native.ring import READERS_MAX, SLOT_RAW_BYTES, Ring
 from bridge.native.source import SourceHandle
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Reading:
     label: str | None = None
     slot: int | None = None
     init_args: str | None = None
+    recycler: str | None = None  # recycle.c as a library, for `source alone`
 
 
 class Way(Protocol):
@@ -122,6 +125,44 @@ class Source(_Loaded):
         return sum(text_bytes for _, text_bytes in popped) // 4 * 3
 
 
+class _Recycler(ctypes.Structure):
+    """struct recycler of recycle.c."""
+
+    _fields_ = (
+        ("map", ctypes.c_void_p),
+        ("n_slots", ctypes.c_uint32),
+        ("n_readers", ctypes.c_uint32),
+        ("space_eventfds", ctypes.c_int32 * READERS_MAX),
+        ("taken", ctypes.c_uint64 * READERS_MAX),
+    )
+
+
+class SourceAlone(_Loaded):
+    """Nobody reads or wipes what it publishes."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(reading)
+        assert reading.recycler is not None
+        self._recycle = ctypes.CDLL(reading.recycler).recycle
+        self._recycle.restype = ctypes.c_uint64
+        self._held = ctypes.c_char.from_buffer(self.ring.map)
+        self._state = _Recycler(
+            ctypes.addressof(self._held), self.ring.n_slots, len(self.ring.space_eventfds)
+        )
+        self._state.space_eventfds[: reading.sessions] = self.ring.space_eventfds
+        self.handle.start(self.slot_id)
+
+    def turn(self, seconds: float) -> tuple[int, float]:
+        took_ns = ctypes.c_uint64()
+        n_bytes = self._recycle(
+            ctypes.byref(self._state),
+            ctypes.c_uint64(round(seconds * 1e9)),
+            ctypes.c_uint64(round(TURN_SECONDS * 1e9)),
+            ctypes.byref(took_ns),
+        )
+        return n_bytes, took_ns.value / 1e9
+
+
 class SlowSource(Source):
     """For a token that fills a slot in many calls: what passed the tests is counted, by calls.
 
@@ -174,6 +215,7 @@ class Python:
 WAYS: dict[str, Callable[[Reading], Way]] = {
     "bare": Bare,
     "source": Source,
+    "source alone": SourceAlone,
     "slow source": SlowSource,
     "python": Python,
 }
