@@ -26,6 +26,7 @@ from bridge.config.values import (
 
 SLOT_TEXT_BYTES = 16 * KIB  # of the ring; native/include/bn.h says the same
 SLOTS_PER_SESSION_MIN = 8
+CALL_BYTES_MIN = 32  # as native/include/bn.h has it
 
 Seconds = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
 Rate = Annotated[int, Size(KIB, 1024 * GIB)]
@@ -60,7 +61,7 @@ class HsmConfig(_Table):
     )
     allow_soft_token: bool = False
     allow_unlocked: bool = Field(default=False, description="go on where memory cannot be locked")
-    call_bytes: Annotated[int, Size(16, MIB)] | None = Field(
+    call_bytes: Annotated[int, Size(CALL_BYTES_MIN, MIB)] | None = Field(
         default=None, description="bytes per C_GenerateRandom; found while running when left out"
     )
     call_timeout_seconds: Seconds = 60.0

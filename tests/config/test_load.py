@@ -50,6 +50,7 @@ def refused(document):
         (HSM + "reserve = 'lots'", ["hsm.a.reserve: is not a size"]),
         (HSM + "sessions = 0", ["hsm.a.sessions: must be at least 1"]),
         (HSM + "sessions = 65", ["hsm.a.sessions: must be at most 64"]),
+        (HSM + "call_bytes = 31", ["hsm.a.call_bytes: is too small; use at least 32"]),
         (HSM + "slot = 1\nserial = 'x'", ["hsm.a: serial and slot both choose the token"]),
         (HSM + "pin_file = 'a'\npin_credential = 'b'", ["both name the PIN; keep one"]),
         (HSM + "pin_credential = '../x'", ["hsm.a.pin_credential: has a character"]),
