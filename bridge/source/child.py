@@ -115,7 +115,8 @@ def _run(stdio: Stdio) -> Exit:
 
 def main() -> None:
     """Run the source process; does not return."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     # Without the interpreter's own end: destructors of a vendor's module crash and hang.
     os._exit(_run(Stdio()))
 

@@ -106,8 +106,8 @@ class SourceProcess:
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._on_chatter = on_chatter
-        # Ctrl-C is for the parent; the child ignores it as soon as it can.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Ctrl-C and a call to reload are for the parent; the child ignores them as soon as it can.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             self._popen = subprocess.Popen(  # noqa: S603
                 child_command(module),

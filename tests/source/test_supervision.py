@@ -298,12 +298,13 @@ async def test_a_process_that_cannot_be_killed_is_left_behind(make, token, monke
     assert source.supply.account().closes
 
 
-async def test_sigint_is_the_parents_and_sigterm_ends_it(make):
+async def test_ctrl_c_and_reload_are_the_parents_and_sigterm_ends_it(make):
     source = make()
     async with running(source):
         await until(lambda: source.is_running)
         pid = source.status().pid
         os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGHUP)
         await asyncio.sleep(0.3)
         assert source.status().pid == pid
         os.kill(pid, signal.SIGTERM)
