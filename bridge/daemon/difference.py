@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bridge.config import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bridge.config import BridgeConfig, HsmConfig, VCenterConfig
 
@@ -43,12 +43,18 @@ class Difference:
     vcenter: Tables
 
 
-def compare(old: BridgeConfig, new: BridgeConfig) -> Difference:
-    """Compare; raises ConfigError when only a restart can put `new` in force."""
+def compare(
+    old: BridgeConfig, new: BridgeConfig, changed_vcenters: Collection[str] = ()
+) -> Difference:
+    """Compare; raises ConfigError when only a restart can put `new` in force.
+
+    `changed_vcenters` are other ones than before though their tables may say the same.
+    """
     if old.state_dir != new.state_dir:
         raise ConfigError(Problem("state_dir", "cannot change while running; restart the bridge"))
     return Difference(
-        hsm=_tables(old.hsm, new.hsm, set()), vcenter=_tables(old.vcenter, new.vcenter, _ADJUSTABLE)
+        hsm=_tables(old.hsm, new.hsm, set()),
+        vcenter=_tables(old.vcenter, new.vcenter, _ADJUSTABLE, changed_vcenters),
     )
 
 
@@ -61,17 +67,19 @@ def _tables(
     old: Mapping[str, HsmConfig] | Mapping[str, VCenterConfig],
     new: Mapping[str, HsmConfig] | Mapping[str, VCenterConfig],
     adjustable: set[str],
+    replaced: Collection[str] = (),
 ) -> Tables:
     both = [name for name in new if name in old]
     changed = {
         name: {key for key in type(new[name]).model_fields if _differs(old[name], new[name], key)}
         for name in both
     }
+    other = {name for name in both if changed[name] - adjustable or name in replaced}
     return Tables(
         added=tuple(name for name in new if name not in old),
-        replaced=tuple(name for name in both if changed[name] - adjustable),
-        adjusted=tuple(name for name in both if changed[name] and not changed[name] - adjustable),
-        kept=tuple(name for name in both if not changed[name]),
+        replaced=tuple(name for name in both if name in other),
+        adjusted=tuple(name for name in both if changed[name] and name not in other),
+        kept=tuple(name for name in both if not changed[name] and name not in other),
         removed=tuple(name for name in old if name not in new),
     )
 

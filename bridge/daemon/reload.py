@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.config import ConfigError
@@ -50,6 +51,7 @@ class Reloader:
     ) -> None:
         self.row = ConfigRow(in_force_since=time.time())
         self._config = config
+        self._certificates = _certificates(config)
         self._read = read
         self._crew = crew
         self._maker = maker
@@ -86,7 +88,9 @@ class Reloader:
 
     async def _reload(self) -> None:
         old, new = self._config, await asyncio.to_thread(self._read)
-        change = compare(old, new)
+        certificates = await asyncio.to_thread(_certificates, new)
+        known = self._certificates
+        change = compare(old, new, [it for it in known if known[it] != certificates.get(it)])
         passwords = await asyncio.to_thread(_passwords, new)
         made = Preparation(self._crew, self._maker, self._refusals, passwords)
         try:
@@ -97,6 +101,7 @@ class Reloader:
                 self._maker.forget(name)
             raise
         self._switch(new, change, made)
+        self._certificates = certificates
         old_server = self._face.switch(new.status, made.server)
         if old_server is not None:
             await old_server.stop()
@@ -143,6 +148,17 @@ class Reloader:
 
 def _passwords(config: BridgeConfig) -> dict[str, SecretStr]:
     return {name: vcenter.password() for name, vcenter in config.vcenter.items()}
+
+
+def _certificates(config: BridgeConfig) -> dict[str, bytes]:
+    """Return what is in the CA files now; of one that cannot be read, nothing."""
+    found = {}
+    for name, vcenter in config.vcenter.items():
+        found[name] = b""
+        if vcenter.ca_file is not None:
+            with suppress(OSError):
+                found[name] = vcenter.ca_file.read_bytes()
+    return found
 
 
 def _words(change: Difference) -> dict[str, str]:

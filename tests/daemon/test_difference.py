@@ -45,6 +45,12 @@ def test_a_session_outlives_these(key_and_value):
     assert (change.adjusted, change.replaced, change.kept) == (("one",), (), ())
 
 
+def test_one_that_is_not_what_it_was_is_replaced_whatever_its_table_says():
+    for settings in ({}, {"max_in_flight": 7}):
+        change = compare(config(), config(vcenter_one=VCENTER | settings), ["one", "gone"]).vcenter
+        assert (change.replaced, change.adjusted, change.kept) == (("one",), (), ())
+
+
 @pytest.mark.parametrize(
     "key_and_value",
     [

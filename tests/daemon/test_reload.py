@@ -244,6 +244,25 @@ def test_a_vcenter_that_is_replaced_is_fed_on(case, twin, record):
         proven(twin, record, bridge)
 
 
+def test_certificates_that_were_changed_are_trusted_from_then_on(case, twin, other_twin, tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(other_twin.ca_file.read_bytes())
+    case.tables["vcenter_twin"] = vcenter_table(twin, ca_file=ca_file)
+    with case.started() as bridge:
+        wait_until(lambda: bridge.events("vCenter cannot be used"))
+        ca_file.write_bytes(twin.ca_file.read_bytes())
+        assert case.reload(bridge)["vcenter_replaced"] == "twin"
+        fed(twin)
+        assert case.reload(bridge)["event"] == DONE
+        assert twin.state()["sessions"]["logins"] == 1
+        ca_file.write_bytes(other_twin.ca_file.read_bytes())
+        outcome = case.reload(bridge)
+        assert outcome["event"] == REFUSED
+        assert "its certificate is not trusted" in outcome["error"]
+        fed(twin)
+        assert bridge.stop() == 0
+
+
 def test_a_changed_source_is_replaced_and_its_bytes_still_go_out(case, token, twin, record):
     with case.started() as bridge:
         wait_until(lambda: bridge.events("ready"))
