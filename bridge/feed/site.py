@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bridge.feed import meaning
 from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
+from bridge.feed.fitting import Fitting
 from bridge.feed.hoststate import Reading
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _INVENTORY_SECONDS = 60.0
 _THROTTLED_SECONDS = 1.0  # when it does not say for how long
-_ADD_BYTES_MIN = 12_288  # no proxy's limit is lower, and with much less no host could be kept fed
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
 
 
@@ -68,7 +68,8 @@ class Site:
         self._log = log.bind(vcenter=config.name)
         self._wake = wake
         self._standing = Standing(clock=clock, log=self._log)
-        self._fitting_bytes = self.max_add_bytes
+        self._fitting = Fitting(self.max_add_bytes)
+        self._limit_bytes = self.max_add_bytes
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -141,8 +142,8 @@ class Site:
             self._cap.change(cap)
         before, self.config = self.max_add_bytes, config
         if self.max_add_bytes != before:
-            self._fitting_bytes = self.max_add_bytes
-            self._planner.limit(config.name, self.max_add_bytes)
+            self._fitting = Fitting(self.max_add_bytes)
+            self._limit()
         self.gate.change(config.max_in_flight)
         self._client.allow(config.max_in_flight)
         if hosts is not None:
@@ -204,6 +205,8 @@ class Site:
         self.gate.begun()
         if self._cap is not None:
             self._cap.take(take.raw_bytes)
+        self._fitting.begun(take.raw_bytes, self._clock())
+        self._limit()
         return self._feed(key, take)
 
     async def _look(self, key: HostKey) -> None:
@@ -240,6 +243,8 @@ class Site:
             now = self._clock()
             if levels is not None:
                 take.done(Fate.DELIVERED)
+                self._fitting.accepted(n_bytes, now)
+                self._limit()
                 self._ended("add", "ok", Outcome.GOOD, now - started)
                 self._planner.observed(key, _reading(levels), now)
             elif not take.spent:
@@ -277,8 +282,9 @@ class Site:
         now = self._clock()
         self._ended(operation, meaning.snake(error), self._load(error, now), seconds)
         self._log.debug("request failed", host=key[1], operation=operation, error=str(error))
-        if isinstance(error, errors.TooLarge):
-            self._send_less(n_spent_bytes // 2)
+        if isinstance(error, errors.TooLarge) and n_spent_bytes:
+            self._fitting.refused(n_spent_bytes, now)
+            self._limit()
         reason = meaning.absence(error)
         if reason is not None:
             self._planner.absent(key, reason, now)
@@ -291,11 +297,12 @@ class Site:
         else:
             self._planner.released(key, now)
 
-    def _send_less(self, n_bytes: int) -> None:
-        """Lower the limit, but not to nothing: who refuses so little means something else."""
-        n_bytes = max(_ADD_BYTES_MIN, n_bytes)
-        if n_bytes < self._fitting_bytes:
-            self._fitting_bytes = n_bytes
+    def _limit(self) -> None:
+        """Let requests be as large as seems to fit now."""
+        n_bytes = self._fitting.allowed_bytes(self._clock())
+        if n_bytes != self._limit_bytes:
+            self._log.info("another limit for the size of requests", bytes=n_bytes)
+            self._limit_bytes = n_bytes
             self._planner.limit(self.config.name, n_bytes)
 
     def _load(self, error: errors.VCenterError | None, now: float) -> Outcome:

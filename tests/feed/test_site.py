@@ -149,6 +149,24 @@ async def test_too_large_a_body_halves_the_requests_of_the_vcenter(site, twin):
     assert site._planner.told[1][:2] == ("released", HOST)
 
 
+async def test_a_larger_request_is_tried_again_by_one_request_after_a_while(site, twin):
+    ahead = 0.0
+    site._clock = lambda: time.monotonic() + ahead
+    twin.set_faults({"kind": "too_large", "operations": ["pool.add"]})
+    await site.feed(HOST, Take(b"A" * 131_072))
+    twin.set_faults()
+    await site.feed(HOST, Take(b"A" * 65_536))
+    ahead = 601.0
+    await site.feed(HOST, Take(b"A" * 16_384))
+    limits = [it for it in site._planner.told if it[0] == "limit"]
+    assert limits == [("limit", "twin", 49_152), ("limit", "twin", 98_304)]
+    trial = site.feed(HOST, Take(b"A" * 131_072))
+    assert [it for it in site._planner.told if it[0] == "limit"][2:] == [("limit", "twin", 49_152)]
+    await trial
+    last = [it for it in site._planner.told if it[0] == "limit"][-1]
+    assert last == ("limit", "twin", 196_608)
+
+
 async def test_retry_after_is_honoured_by_the_whole_vcenter(site, twin):
     rule = {"kind": "throttled", "operations": ["pool.get"], "retry_after": "30"}
     twin.admin("PUT", "faults", [rule])
