@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.config import ConfigError
+from bridge.daemon.behind import Behind
 from bridge.daemon.crew import Crew
 from bridge.daemon.exits import Exit
 from bridge.daemon.face import Face
@@ -21,6 +22,7 @@ from bridge.daemon.view import View
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Policy
 from bridge.feed.pusher import Pusher
+from bridge.feed.standing import SiteState
 from bridge.telemetry import log
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.status import StatusError
@@ -95,7 +97,8 @@ class Bridge:
             bytes_in_flight=config.feed.bytes_in_flight,
             alive=self._alive,
         )
-        self._view = View(self._planner, self.sources, self.sites)
+        self._behind = Behind()
+        self._view = View(self._planner, self.sources, self.sites, self._behind)
         self._face = Face(self.snapshot, self._metrics, self._is_live)
         self._reloader = Reloader(
             config,
@@ -186,7 +189,10 @@ class Bridge:
                 self._log.info("ready", status=self.status_url)
                 self._notifier.ready()
             if self._was_ready:
-                unfed.look(self._planner.outlook(self._clock()), self._clock())
+                outlook = self._planner.outlook(self._clock())
+                unfed.look(outlook, self._clock())
+                up = {name for name, site in self.sites.items() if site.state is SiteState.UP}
+                self._behind.look(host for host in outlook if host.key[0] in up)
             self._notifier.status(reasons[0] if reasons else self._summary())
             await asyncio.sleep(_STATUS_SECONDS if self._was_ready else 0.1)
 

@@ -23,6 +23,7 @@ from bridge.telemetry.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from bridge.daemon.behind import Behind
     from bridge.feed.outlook import HostOutlook
     from bridge.feed.planner import Planner
     from bridge.feed.site import Site
@@ -42,9 +43,14 @@ class View:
     """Knows where everything is that a snapshot tells of."""
 
     def __init__(
-        self, planner: Planner, sources: Sequence[Source], sites: Mapping[str, Site]
+        self,
+        planner: Planner,
+        sources: Sequence[Source],
+        sites: Mapping[str, Site],
+        behind: Behind,
     ) -> None:
         self._planner = planner
+        self._behind = behind
         self._sources = sources
         self._sites = sites
         self._started = time.time()
@@ -65,13 +71,11 @@ class View:
             vcenters=tuple(vcenter_row(site) for site in self._sites.values()),
             look_lateness_seconds=self._planner.keeps_up(now).worst_seconds,
             not_ready=not_ready,
-            warnings=tuple(self._warnings(now, outlook, config)),
+            warnings=tuple(self._warnings(outlook, config)),
             config=config,
         )
 
-    def _warnings(
-        self, now: float, outlook: Iterable[HostOutlook], config: ConfigRow
-    ) -> Iterable[str]:
+    def _warnings(self, outlook: Iterable[HostOutlook], config: ConfigRow) -> Iterable[str]:
         if config.reload_error:
             yield f"the last reload was refused, and changed nothing: {config.reload_error}"
         for site in self._sites.values():
@@ -83,11 +87,7 @@ class View:
                 yield f"{status.name}: {status.last_error}"
             if status.is_soft_token:
                 yield f"{status.name} is the soft token: a rehearsal, not an HSM"
-        if overdue := self._planner.keeps_up(now).overdue:
-            yield (
-                f"{overdue} hosts are looked at later than a third of their timeout: "
-                "raise max_in_flight, or give this bridge fewer hosts"
-            )
+        yield from self._behind.warnings()
         if shared := sum(host.shared for host in outlook):
             yield f"{shared} hosts seem to be fed by somebody else too"
 

@@ -29,6 +29,8 @@ class HostOutlook:
     drain_bytes_per_second: float
     seconds_to_dry: float | None
     seconds_since_reading: float | None
+    late_share: float = 0.0
+    """How late its next look is, in thirds of its timeout; negative while there is time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def outlook_of(host: Host, now: float) -> HostOutlook:
         drain_bytes_per_second=host.drain.until_used(host.level_at(now)),
         seconds_to_dry=max(0.0, host.dry_at - now) if reading else None,
         seconds_since_reading=now - host.read_at if reading else None,
+        late_share=(now - host.look_deadline) * 3.0 / host.timeout_seconds,
     )
 
 
