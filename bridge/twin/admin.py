@@ -6,7 +6,8 @@ meant by its identifier or its name.
 | request | does |
 |---|---|
 | GET /twin/hosts | the state of all hosts, of the counts and of the sessions |
-| POST /twin/hosts/{host} | changes level, drain, status, connection or power: see HostChange |
+| POST /twin/hosts | puts another host into a cluster: a HostChange that names one |
+| POST /twin/hosts/{host} | changes level, drain, status, connection, power or cluster: HostChange |
 | DELETE /twin/hosts/{host} | takes the host out of the inventory |
 | POST /twin/hosts/{host}/reboot | boots the host anew |
 | POST /twin/hosts/{host}/install | installs it from the kickstart file in the body, and boots |
@@ -65,6 +66,7 @@ class Admin:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Register every path of these endpoints."""
         router.add_route("GET", "/twin/hosts", self._guarded(self._hosts))
+        router.add_route("POST", "/twin/hosts", self._guarded(self._add_host))
         router.add_route("POST", "/twin/hosts/{host}", self._guarded(self._change_host))
         router.add_route("DELETE", "/twin/hosts/{host}", self._guarded(self._remove_host))
         router.add_route("POST", "/twin/hosts/{host}/reboot", self._guarded(self._reboot))
@@ -125,11 +127,21 @@ class Admin:
             }
         )
 
+    async def _add_host(self, request: web.Request) -> web.Response:
+        fleet = self._center.fleet
+        change = HostChange.model_validate_json(await request.read())
+        if change.cluster is None:
+            raise invalid_argument("cluster: into which one?")
+        host = fleet.add_another(fleet.place_in(change.cluster))
+        now = self._center.clock.now()
+        change.apply(host, fleet, now)
+        return _json(host_state(host, now))
+
     async def _change_host(self, request: web.Request) -> web.Response:
         host = self._center.fleet.named(request.match_info["host"])
         change = HostChange.model_validate_json(await request.read())
         now = self._center.clock.now()
-        change.apply(host, now)
+        change.apply(host, self._center.fleet, now)
         return _json(host_state(host, now))
 
     async def _reboot(self, request: web.Request) -> web.Response:

@@ -78,9 +78,7 @@ class Host:
         self.name = f"esx-{number:04d}.example.test"
         dice = random.Random(demand.seed)  # noqa: S311
         self.host_uuid = str(uuid.UUID(int=dice.getrandbits(128), version=4))
-        self.folder = place.folder
-        self.datacenter = place.datacenter
-        self.cluster = place.cluster
+        self.place = place
         self.demand = demand
         self.power_state = PowerState.POWERED_ON
         self._connection = ConnectionState.CONNECTED
@@ -90,6 +88,11 @@ class Host:
             on_event(self.host, event_id, at_seconds)
 
         self.entropyd = Entropyd(birth, readings, self._drain_of, note)
+
+    @property
+    def cluster(self) -> str | None:
+        """Return the identifier of its cluster, if it is in one."""
+        return self.place.cluster
 
     @property
     def pool(self) -> Pool:
@@ -154,6 +157,18 @@ class Fleet:
         self.hosts: dict[str, Host] = {}
         self._clock = clock
         self._seed = seed
+        self._last_number = 0
+
+    def place_in(self, cluster: str) -> Place:
+        """Return where the hosts of a cluster are, which may be meant by its name."""
+        for it in self.inventory.clusters.values():
+            if cluster in (it.cluster, it.name):
+                return Place(it.folder, it.datacenter, it.cluster)
+        raise invalid_argument(f"There is no cluster {cluster}.", cluster)
+
+    def add_another(self, place: Place) -> Host:
+        """Put a host into the inventory that was never there: vCenter gives no identifier twice."""
+        return self.add_host(self._last_number + 1, place)
 
     def add_host(
         self,
@@ -180,6 +195,7 @@ class Fleet:
         if host.host in self.hosts:
             raise ValueError(f"{host.host} is there already")
         self.hosts[host.host] = host
+        self._last_number = max(self._last_number, number)
         return host
 
     def remove_host(self, host_id: str) -> None:
@@ -234,12 +250,15 @@ class Fleet:
             for it in self.hosts.values()
             if matches(it.host, hosts)
             and matches(it.name, names)
-            and matches(it.datacenter, datacenters)
+            and matches(it.place.datacenter, datacenters)
             and matches(it.cluster, clusters)
             and matches(it.connection_state, connection_states)
             and matches(it.host_uuid, host_uuids)
             and (standalone is None or standalone is (it.cluster is None))
-            and (not folders or not self.inventory.folders_around(it.folder).isdisjoint(folders))
+            and (
+                not folders
+                or not self.inventory.folders_around(it.place.folder).isdisjoint(folders)
+            )
         ]
         if len(found) > MOST_HOSTS_LISTED:
             raise unable_to_allocate("hosts", MOST_HOSTS_LISTED)

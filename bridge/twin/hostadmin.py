@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.twin.drain import DrainProfile
-from bridge.twin.fleet import ConnectionState, Host, PoolStatus, PowerState
+from bridge.twin.fleet import ConnectionState, Fleet, Host, PoolStatus, PowerState
 from bridge.twin.sources import EXTERNAL_ONLY, MOST_SOURCES
 
 
@@ -12,6 +12,7 @@ class HostChange(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    cluster: str | None = None
     level_bytes: int | None = Field(default=None, ge=0)
     storage_bytes: int | None = Field(default=None, ge=0)
     drain_bytes_per_second: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -21,8 +22,10 @@ class HostChange(BaseModel):
     connection_state: ConnectionState | None = None
     power_state: PowerState | None = None
 
-    def apply(self, host: Host, now: float) -> None:
-        """Change the host; `status` is short for sources 8 or 0."""
+    def apply(self, host: Host, fleet: Fleet, now: float) -> None:
+        """Change the host; `status` is short for sources 8 or 0, `cluster` is one's id or name."""
+        if self.cluster is not None:
+            host.place = fleet.place_in(self.cluster)
         host.entropyd.advance(now)  # what was due before, such as the end of a boot, came first
         sources = self.sources
         if sources is None and self.status is not None:

@@ -85,8 +85,16 @@ class TwinProcess:
         return {it["host"]: it for it in self.state()["hosts"]}
 
     def change_host(self, host: str, **change: object) -> dict[str, Any]:
-        """Change level, drain, status, connection or power of a host."""
+        """Change level, drain, status, connection, power or cluster of a host."""
         return self.admin("POST", f"hosts/{host}", change)
+
+    def add_host(self, cluster: str, **change: object) -> str:
+        """Put another host into a cluster; its identifier."""
+        return self.admin("POST", "hosts", {"cluster": cluster, **change})["host"]
+
+    def remove_host(self, host: str) -> None:
+        """Take a host out of the inventory."""
+        self.admin("DELETE", f"hosts/{host}")
 
     def esxcli(self, host: str, *arguments: str) -> tuple[int, str]:
         """Run esxcli on a host and return its exit code and output."""

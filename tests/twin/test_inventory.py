@@ -163,3 +163,29 @@ async def test_the_same_options_give_the_same_fleet(start_twin):
     assert shown[0] == shown[1]
     assert len({it["level_bytes"] for it in shown[0][0]}) > 1
     assert len(set(shown[0][1])) == 5
+
+
+async def test_the_admin_adds_moves_and_removes_hosts_as_vcenter_does(twin):
+    async def members(cluster):
+        return ids(await twin.ask("GET", f"/api/vcenter/host?clusters={cluster}"))
+
+    change = {"cluster": "cluster-02", "level_bytes": 0, "drain_bytes_per_second": 10}
+    added = (await twin.admin("POST", "hosts", change)).json
+    assert (added["host"], added["cluster"], added["level_bytes"]) == ("host-1009", "domain-c2", 0)
+    assert await members("domain-c2") == ["host-1002", "host-1005", "host-1009"]
+    assert (await twin.pool("host-1009")).json["currently_available"] == 0
+    moved = (await twin.admin("POST", "hosts/host-1009", {"cluster": "domain-c1"})).json
+    assert moved["level_bytes"] == 0
+    assert await members("domain-c1") == ["host-1001", "host-1004", "host-1009"]
+    assert "host-1009" in ids(await twin.ask("GET", "/api/vcenter/host?datacenters=datacenter-1"))
+    assert (await twin.admin("DELETE", "hosts/host-1009")).status == 204
+    assert await members("domain-c1") == ["host-1001", "host-1004"]
+    assert (await twin.pool("host-1009")).status == 404
+    again = (await twin.admin("POST", "hosts", change)).json
+    assert again["host"] == "host-1010"  # it is another host, though it may be the same machine
+
+
+@pytest.mark.parametrize("change", [{}, {"cluster": "cluster-99"}, {"cluster": 1}])
+async def test_a_host_is_added_to_a_cluster_that_there_is(twin, change):
+    assert (await twin.admin("POST", "hosts", change)).status == 400
+    assert len(twin.center.fleet.hosts) == 8

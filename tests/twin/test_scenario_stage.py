@@ -177,5 +177,5 @@ def test_several_sites_have_a_datacenter_each():
     tables = {"title": "T", "description": "D", "duration_seconds": 9, "fleet": {"clusters": 1}}
     order = PlayOrder(scenario=Scenario.model_validate(tables), speed=1, sites=3)
     center = TwinServer(twin_options(order), Clock(lambda: 0.0))._build_center("secret")
-    places = [host.datacenter for host in center.fleet.hosts.values()]
+    places = [host.place.datacenter for host in center.fleet.hosts.values()]
     assert {places.count(f"datacenter-{n}") for n in (1, 2, 3)} <= {66, 67}
