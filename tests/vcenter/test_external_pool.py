@@ -1,11 +1,12 @@
 import json
+import re
 
 import pytest
 from aiohttp import web
 
-from bridge.vcenter import Levels, Pool, PoolStatus
+from bridge.vcenter import Levels, Pool, PoolStatus, VCenter
 from bridge.vcenter.errors import ProtocolError, SendFate
-from tests.vcenter.conftest import LEVELS
+from tests.vcenter.conftest import LEVELS, raw_server
 
 
 def replying(value):
@@ -33,6 +34,29 @@ async def test_an_add_sends_just_the_pieces(fake, client):
     sent = fake.script.requests[-1]
     assert sent.headers["Content-Length"] == str(len('{"data":""}') + 16)
     assert "Transfer-Encoding" not in sent.headers
+
+
+async def test_text_that_is_no_base64_gets_no_further_than_its_own_request(config, password):
+    forged = b'AAAA"}\r\n\r\nDELETE /api/session HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n'
+    heads, bodies = [], []
+
+    async def serve(head, reader, writer):
+        heads.append(head.split("\r\n", 1)[0])
+        length = re.search(r"content-length: *(\d+)", head, re.IGNORECASE)
+        bodies.append(await reader.readexactly(int(length[1]) if length else 0))
+        reply = json.dumps(LEVELS | {"status": "ENABLED"}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(reply), reply))
+
+    async with raw_server(serve) as url, VCenter(config(url), password) as client:
+        await client.add("host-1", [memoryview(forged)], bool)
+        await client.pool("host-2")
+    assert bodies == [b'{"data":"' + forged + b'"}', b""]
+    path = "/api/vcenter/host/{}/entropy/external-pool"
+    assert heads == [
+        f"POST {path.format('host-1')}?action=add HTTP/1.1",
+        f"GET {path.format('host-2')} HTTP/1.1",
+    ]
 
 
 async def test_a_host_id_is_no_path(fake, client):
