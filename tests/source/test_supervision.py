@@ -123,11 +123,11 @@ async def test_calls_of_4_seconds_are_left_alone(make, token):
 
 
 async def test_a_slow_source_makes_the_limit_grow(make, token):
-    source = make(timing=Timing(tick=0.02, call_floor=0.2, backoff_first=0.05))
-    token.latency_us = 150_000
+    source = make(timing=Timing(tick=0.02, call_floor=0.8, backoff_first=0.05))
+    token.latency_us = 300_000
     async with running(source):
         await until(lambda: token.calls >= 2)
-        token.latency_us = 400_000  # longer than the floor, shorter than four times the slowest
+        token.latency_us = 1_000_000  # longer than the floor, shorter than four times the slowest
         calls = token.calls
         await until(lambda: token.calls >= calls + 3)
         assert source.status().restarts == 0
