@@ -1,7 +1,7 @@
 """A vCenter, as far as feeding entropy to its hosts needs it. It makes no decisions."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Self
 
 from pydantic import SecretStr
@@ -93,15 +93,13 @@ class VCenter:
         """Read the entropy pool of a host, by id."""
         return await self._pools.get(host)
 
-    async def add(
+    def add(
         self, host: str, pieces: Iterable[memoryview], on_start: Callable[[], None]
-    ) -> Levels:
+    ) -> Coroutine[None, None, Levels]:
         """Add Base64 text to the pool of a host, by id, and return what it holds then.
 
         `on_start` is called when the first of the text is handed to the transport; from then on
         it is spent. A VCenterError tells its fate. Nothing here refers to the pieces any more
         when this has ended, and the transport does so only until it has ended too.
         """
-        body = EntropyBody(pieces, on_start)
-        del pieces, on_start
-        return await self._pools.add(host, body)
+        return self._pools.add(host, EntropyBody(pieces, on_start))

@@ -69,14 +69,19 @@ class Line(asyncio.BufferedProtocol):
                 self._begin(head, body)
                 if not body.finished:
                     await self._send_more(body, reader)
-            while reader.status is None:
+            while not reader.status:
                 await self._event()
             if body is not None and not body.is_out(succeeded=reader.status < 300):
                 # answered before all of it was there: the line is cut as soon as this returns
-                return self._early_reply(reader, reader.status, body)
-            trouble = None if reader.is_complete else await self._read_more(reader)
-            done = reader.keep_alive and trouble is None
-            return Reply(reader.status, reader.payload, reader.headers, trouble, reader.too_large)
+                reader.early = not body.finished
+                if not reader.is_complete:
+                    reader.trouble = self._failure if body.finished else None
+                    reader.gather()
+            else:
+                if not reader.is_complete:
+                    await self._read_more(reader)
+                done = reader.keep_alive and reader.trouble is None
+            return reader
         finally:
             self._reader = None
             if not done:
@@ -103,25 +108,20 @@ class Line(asyncio.BufferedProtocol):
                 self.transport.write(chunk)
 
     async def _send_more(self, body: EntropyBody, reader: ReplyReader) -> None:
-        while body.has_more and reader.status is None:
+        while body.has_more and not reader.status:
             if self._paused or self._is_over:
                 await self._event()
             else:
                 self._write([], body)
 
-    async def _read_more(self, reader: ReplyReader) -> Exception | None:
-        """Read until the reply is complete; returns why it never will be."""
+    async def _read_more(self, reader: ReplyReader) -> None:
+        """Read until the reply is complete, or never will be."""
         try:
             while not reader.is_complete:
                 await self._event()
         except FAILURES as error:
-            return error.with_traceback(None)
-        return None
-
-    def _early_reply(self, reader: ReplyReader, status: int, body: EntropyBody) -> Reply:
-        trouble = None if reader.is_complete or not body.finished else self._failure
-        early = not body.finished
-        return Reply(status, reader.payload, reader.headers, trouble, reader.too_large, early)
+            reader.trouble = error.with_traceback(None)
+            reader.gather()
 
     def _event(self) -> asyncio.Future[None]:
         """Return what is done when something has happened; raises if the connection is over."""
@@ -168,7 +168,7 @@ class Line(asyncio.BufferedProtocol):
             reader.feed(bytes(self._bytes[:nbytes]))
         except NotHttp as error:
             self._fail(error.with_traceback(None))
-        if reader.status is not None:
+        if reader.status:
             self._wake()
 
     def pause_writing(self) -> None:
@@ -185,7 +185,7 @@ class Line(asyncio.BufferedProtocol):
         if self._reader is not None:
             if exc is None:
                 self._reader.feed_end()
-            if self._reader.status is not None and not self._reader.is_complete:
+            if self._reader.status and not self._reader.is_complete:
                 self._fail(aiohttp.ClientPayloadError())
         if exc is None:
             self._fail(aiohttp.ServerDisconnectedError())

@@ -6,6 +6,7 @@ from enum import IntEnum
 from multidict import CIMultiDict
 
 from bridge.vcenter.path import NotHttp
+from bridge.vcenter.replies import Reply
 
 HEAD_BYTES_MAX = 32 * 1024
 CHUNK_LINE_BYTES_MAX = 1024
@@ -60,45 +61,38 @@ _UNTIL_END = _Part.UNTIL_END
 _DONE = _Part.DONE
 
 
-class ReplyReader:
+class ReplyReader(Reply):
     """One reply, fed as it comes. `payload_bytes_max` bounds what is kept of it.
 
-    `status` is None until the final head was read. Of the headers only those are kept that
-    anybody asks for, and of a success none.
+    `status` is 0 until the final head was read, and `payload` empty until it is complete, or
+    `gather` is asked for what is there. Of the headers only those are kept that anybody asks for,
+    and of a success none.
     """
 
-    __slots__ = (
-        "_held",
-        "_left",
-        "_part",
-        "_payload",
-        "_payload_bytes_left",
-        "headers",
-        "keep_alive",
-        "status",
-        "too_large",
-    )
+    __slots__ = ("_chunks", "_held", "_left", "_part", "_payload_bytes_left", "keep_alive")
 
     def __init__(self, payload_bytes_max: int) -> None:
-        self.status: int | None = None
+        self.status = 0
+        self.payload = b""
         self.headers: CIMultiDict[str] | None = None
+        self.trouble = None
         self.too_large = False
+        self.early = False
         self.keep_alive = False
         self._payload_bytes_left = payload_bytes_max
         self._part = _AT_HEAD
         self._held = b""
         self._left = 0
-        self._payload: list[bytes] = []
+        self._chunks: list[bytes] = []
 
     @property
     def is_complete(self) -> bool:
         """Whether the reply has ended, or nothing more of it is wanted."""
         return self._part is _DONE
 
-    @property
-    def payload(self) -> bytes:
-        """What came of the payload; empty when it is too large."""
-        return self._payload[0] if len(self._payload) == 1 else b"".join(self._payload)
+    def gather(self) -> None:
+        """Make `payload` what came of it; empty when it is too large."""
+        self.payload = b"".join(self._chunks)
 
     def feed(self, data: bytes) -> None:
         """Read on; raises NotHttp, also for bytes after the end."""
@@ -126,7 +120,7 @@ class ReplyReader:
     def feed_end(self) -> None:
         """Say that the connection has ended in good order, which ends some replies."""
         if self._part is _UNTIL_END:
-            self._part = _DONE
+            self._complete()
 
     def _read_usual(self, data: bytes) -> bool:
         """Read a whole success at once, if that is what it is, as nearly always."""
@@ -139,7 +133,7 @@ class ReplyReader:
             return False
         self.status = 200
         self.keep_alive = True
-        self._payload.append(data[end:])
+        self.payload = data[end:]
         self._part = _DONE
         return True
 
@@ -215,7 +209,10 @@ class ReplyReader:
         self._left = left - len(chunk)
         self._keep(chunk)
         if not self._left and not self.too_large:
-            self._part = _DONE if self._part is _AT_SIZED else _Part.CHUNK_END
+            if self._part is _AT_SIZED:
+                self._complete()
+            else:
+                self._part = _Part.CHUNK_END
         return data[left:]
 
     def _read_between_chunks(self, data: bytes) -> bytes:
@@ -233,7 +230,7 @@ class ReplyReader:
             self._part = _AT_CHUNK_LINE
         elif self._part is _Part.TRAILERS:
             if not line:
-                self._part = _DONE
+                self._complete()
             elif _TRAILER.fullmatch(line + b"\r\n") is None:
                 raise NotHttp("a trailer that is none")
             else:
@@ -246,8 +243,12 @@ class ReplyReader:
             self._part = _Part.CHUNK if self._left else _Part.TRAILERS
         return rest
 
+    def _complete(self) -> None:
+        self._part = _DONE
+        self.gather()
+
     def _keep(self, data: bytes) -> None:
-        self._payload.append(data)
+        self._chunks.append(data)
         self._count(len(data))
 
     def _count(self, n_bytes: int) -> None:
@@ -258,5 +259,5 @@ class ReplyReader:
     def _refuse(self) -> None:
         self.too_large = True
         self.keep_alive = False
-        self._payload.clear()
+        self._chunks.clear()
         self._part = _DONE
