@@ -42,12 +42,35 @@ static size_t reply_level(const struct fleet *fleet, const char *first, uint64_t
   return reply(out, size, "200 OK", payload);
 }
 
+// What Broadcom's SDK asks over JSON-RPC: a login, or an add, which no pool gets anything of.
+static size_t answer_rpc(const struct fleet *fleet, const char *head, const char *tail, char *out,
+                         size_t size) {
+  char payload[512], result[384] = "null", id[128] = "null";
+  const char *key = strstr(tail, "\"id\":");
+  if (key)
+    sscanf(key + 5, " %127[^,}]", id);
+  if (strcasestr(head, "\nvapi-operation: create\r"))
+    snprintf(result, sizeof result, "{\"SECRET\":\"" SESSION "\"}");
+  else if (strcasestr(head, "\nvapi-operation: add\r"))
+    snprintf(result, sizeof result,
+             "{\"STRUCTURE\":{\"com.vmware.vcenter.host.entropy.external_pool.add_result\":"
+             "{\"capacity\":%llu,\"currently_available\":0,\"low_watermark\":%llu,"
+             "\"inactive_source_timeout\":%llu}}}",
+             (unsigned long long)fleet->capacity_bytes, (unsigned long long)fleet->watermark_bytes,
+             (unsigned long long)fleet->timeout_seconds);
+  snprintf(payload, sizeof payload, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"output\":%s}}",
+           id, result);
+  return reply(out, size, "200 OK", payload);
+}
+
 static int begins(const char *text, const char *with) {
   return !strncmp(text, with, strlen(with));
 }
 
 size_t answer(struct fleet *fleet, const char *inventory, const char *head, size_t body_bytes,
-              double now, char *out, size_t size) {
+              const char *tail, double now, char *out, size_t size) {
+  if (begins(head, "POST /api "))
+    return answer_rpc(fleet, head, tail, out, size);
   if (begins(head, "POST /api/session "))
     return reply(out, size, "201 Created", "\"" SESSION "\"");
   if (!strcasestr(head, "\nvmware-api-session-id: " SESSION "\r"))

@@ -3,11 +3,10 @@
 #include "connection.h"
 #include "answer.h"
 
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-
-#define FRONT "{\"data\":\""
 
 static char scratch[1 << 17];
 
@@ -17,11 +16,11 @@ static int blocked(struct connection *c, int n, uint32_t *wants) {
   return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
 
-// Takes in a part of the body: what stands around the Base64 text is all that is looked at.
+// Takes in a part of the body: its beginning and its end are all that is looked at.
 static void take_body(struct connection *c, const char *data, size_t n) {
-  size_t at = c->body_bytes - c->left, front = sizeof FRONT - 1;
-  for (size_t i = 0; at + i < front && i < n; i++)
-    c->malformed |= data[i] != FRONT[at + i];
+  size_t at = c->body_bytes - c->left;
+  for (size_t i = 0; at + i < FRONT_BYTES && i < n; i++)
+    c->front[at + i] = data[i];
   c->left -= n;
   if (n >= TAIL_BYTES) {
     memcpy(c->tail, data + n - TAIL_BYTES, TAIL_BYTES);
@@ -47,6 +46,14 @@ static size_t take_head(struct connection *c, const char *data, size_t n) {
   const char *field = strcasestr(c->head, "\ncontent-length:");
   c->body_bytes = c->left = field ? strtoull(field + 16, NULL, 10) : 0;
   return c->n_head - before;
+}
+
+// Whether a body is {"data":"..."}, or with a blank after the colon, around whole Base64 groups.
+static int is_add(const struct connection *c) {
+  size_t blank = c->front[8] == ' ', around = AROUND_BYTES + blank;
+  return c->body_bytes >= around + 4 && (c->body_bytes - around) % 4 == 0 &&
+         !memcmp(c->front, "{\"data\": \"", 8) && c->front[8 + blank] == '"' &&
+         !memcmp(c->tail + TAIL_BYTES - 2, "\"}", 2) && c->tail[TAIL_BYTES - 3] != '=';
 }
 
 static int is_whole(const struct connection *c) {
@@ -94,6 +101,7 @@ static int write_on(struct connection *c, uint32_t *wants) {
 
 int connection_go_on(struct connection *c, on_request *request, double now, uint32_t *wants) {
   *wants = 0;
+  ERR_clear_error(); // what another connection left there would be taken for this one's
   if (c->stage == SHAKING) {
     int n = SSL_accept(c->tls);
     if (n <= 0)
@@ -107,8 +115,7 @@ int connection_go_on(struct connection *c, on_request *request, double now, uint
       if (!is_whole(c))
         return 1;
       if (!strncmp(c->head, "POST /api/vcenter/", 18))
-        c->malformed |= c->body_bytes < AROUND_BYTES + 4 || (c->body_bytes - AROUND_BYTES) % 4 ||
-                        memcmp(c->tail + 1, "\"}", 2) || c->tail[0] == '=';
+        c->malformed |= !is_add(c);
       if (!request(c))
         return 0;
       c->stage = DELAYED;

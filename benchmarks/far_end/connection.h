@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HEAD_BYTES_MAX = 8192, TAIL_BYTES = 3 };
+enum { HEAD_BYTES_MAX = 8192, FRONT_BYTES = 10, TAIL_BYTES = 256 };
 
 enum stage { SHAKING, READING, DELAYED, WRITING };
 
@@ -19,8 +19,9 @@ struct connection {
   uint32_t events; // that epoll was asked for
   char head[HEAD_BYTES_MAX + 1];
   size_t n_head;
-  size_t body_bytes, left; // of the request's body
-  char tail[TAIL_BYTES];   // its last bytes
+  size_t body_bytes, left;   // of the request's body
+  char front[FRONT_BYTES];   // its first bytes
+  char tail[TAIL_BYTES + 1]; // its last bytes, and a 0
   int malformed;
   double due; // when the reply is to be sent
   char *reply;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vCenter that costs nearly nothing: TLS 1.3 on loopback, a few thousand hosts in an array, one
+// A vCenter that costs nearly nothing: TLS on loopback, a few thousand hosts in an array, one
 // thread. It is the far end of benchmarks, where the twin would be the limit, and must never be
 // used for anything else. far_end.py builds and starts it.
 //
-// far_end CERTIFICATE HOSTS CAPACITY WATERMARK TIMEOUT: prints its port, then does what the lines
-// of its standard input say, answers each with one line of JSON, and ends with it:
-//   say | count | level BYTES | drain BYTES_PER_SECOND | delay LEAST_SECONDS MOST_SECONDS
+// far_end CERTIFICATE 1.2|1.3 HOSTS CAPACITY WATERMARK TIMEOUT: prints its port, then does what the
+// lines of its standard input say, answers each with one line of JSON, and ends with it:
+//   say | count | level BYTES | drain BYTES_PER_SECOND | delay LEAST_SECONDS MOST_SECONDS | awake
 #define _GNU_SOURCE
 #include "answer.h"
 #include "connection.h"
@@ -30,6 +30,7 @@ enum { EVENTS_MAX = 64, REPLY_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 128 };
 static struct fleet fleet;
 static char *inventory;
 static double least_delay, most_delay;
+static int stays_awake; // nobody pays for waking it
 static unsigned long long malformed;
 static size_t n_connections;
 static struct connection open_ones = {.next = &open_ones, .before = &open_ones};
@@ -48,7 +49,9 @@ static int make_reply(struct connection *c) {
     return 0;
   }
   double now = now_seconds();
-  c->n_reply = answer(&fleet, inventory, c->head, c->body_bytes, now, reply, sizeof reply);
+  size_t n_tail = c->body_bytes < TAIL_BYTES ? c->body_bytes : TAIL_BYTES;
+  const char *tail = c->tail + TAIL_BYTES - n_tail;
+  c->n_reply = answer(&fleet, inventory, c->head, c->body_bytes, tail, now, reply, sizeof reply);
   c->due = most_delay > 0 ? now + least_delay + (most_delay - least_delay) * drand48() : 0;
   c->reply = malloc(c->n_reply);
   if (!c->reply || !c->n_reply)
@@ -130,6 +133,8 @@ static void obey(const char *line) {
   } else if (!strcmp(word, "delay")) {
     least_delay = first;
     most_delay = second;
+  } else if (!strcmp(word, "awake")) {
+    stays_awake = 1;
   }
   fleet_say(&fleet, now, said, sizeof said);
   printf("{\"malformed\":%llu,\"connections\":%zu,%s\n", malformed, n_connections, said + 1);
@@ -165,13 +170,14 @@ static int listen_on_loopback(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6)
+  if (argc != 7)
     return 2;
   signal(SIGPIPE, SIG_IGN);
-  fleet.n = strtoull(argv[2], NULL, 10);
-  fleet.capacity_bytes = strtoull(argv[3], NULL, 10);
-  fleet.watermark_bytes = strtoull(argv[4], NULL, 10);
-  fleet.timeout_seconds = strtoull(argv[5], NULL, 10);
+  int version = strcmp(argv[2], "1.2") ? TLS1_3_VERSION : TLS1_2_VERSION;
+  fleet.n = strtoull(argv[3], NULL, 10);
+  fleet.capacity_bytes = strtoull(argv[4], NULL, 10);
+  fleet.watermark_bytes = strtoull(argv[5], NULL, 10);
+  fleet.timeout_seconds = strtoull(argv[6], NULL, 10);
   fleet.pools = calloc(fleet.n, sizeof *fleet.pools);
   inventory = inventory_of(&fleet);
   double now = now_seconds();
@@ -179,8 +185,8 @@ int main(int argc, char **argv) {
     fleet.pools[i].at = fleet.pools[i].contact_at = now;
 
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  if (!fleet.pools || !inventory || !context ||
-      !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) ||
+  if (!fleet.pools || !inventory || !context || !SSL_CTX_set_min_proto_version(context, version) ||
+      !SSL_CTX_set_max_proto_version(context, version) ||
       SSL_CTX_use_certificate_chain_file(context, argv[1]) != 1 ||
       SSL_CTX_use_PrivateKey_file(context, argv[1], SSL_FILETYPE_PEM) != 1)
     return 1;
@@ -199,7 +205,8 @@ int main(int argc, char **argv) {
     return 1;
   for (;;) {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(queue, events, EVENTS_MAX, send_due());
+    int rest = send_due();
+    int n = epoll_wait(queue, events, EVENTS_MAX, stays_awake ? 0 : rest);
     if (n < 0 && errno != EINTR)
       return 1;
     for (int i = 0; i < n; i++) {

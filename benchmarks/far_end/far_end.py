@@ -24,6 +24,7 @@ COMPILER = ("cc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 CAPACITY_BYTES = 512 * 1024  # ESXi's defaults, as for the two below
 WATERMARK_BYTES = CAPACITY_BYTES // 5
 TIMEOUT_SECONDS = 60
+SESSION = "far-end-session"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class FarEnd:
         capacity_bytes: int = CAPACITY_BYTES,
         watermark_bytes: int = WATERMARK_BYTES,
         timeout_seconds: int = TIMEOUT_SECONDS,
+        tls: str = "1.3",
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="far-end-")
         here = Path(self._directory.name)
@@ -78,7 +80,7 @@ class FarEnd:
         subprocess.run([*COMPILER, "-o", program, *sources, "-lssl", "-lcrypto", "-lm"], check=True)
         shape = (hosts, capacity_bytes, watermark_bytes, timeout_seconds)
         self.process = subprocess.Popen(
-            [program, server, *map(str, shape)],
+            [program, server, tls, *map(str, shape)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -128,6 +130,11 @@ class FarEnd:
         """Hold each reply back for so long, or for a random time between the two."""
         most = least_seconds if most_seconds is None else most_seconds
         return self._say(f"delay {least_seconds} {most}")
+
+    def stay_awake(self) -> Count:
+        """Never sleep: what waking it costs would count as the client's, and another machine's
+        far end is woken at its own expense."""
+        return self._say("awake")
 
     def _say(self, line: str) -> Count:
         assert self.process.stdin is not None
