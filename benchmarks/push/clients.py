@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from abc import ABC, abstractmethod
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pydantic import SecretStr
 
+from benchmarks.far_end.far_end import SESSION
 from benchmarks.push.token import FromSource, reader_of
 from bridge.config import VCenterConfig
 from bridge.native.ring import SLOT_TEXT_BYTES, Ring
@@ -26,10 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from benchmarks.push.far_end import FarEnd
-
+    import requests
 CONCURRENCY = 32
-SDK_THREADS = 16
 PIECE_BYTES = 4 * SLOT_TEXT_BYTES  # a source's ring gives 1.4 pieces for 64 KiB, 4.9 for 512
 HOSTS = [f"host-{1000 + n}" for n in range(300)]
 
@@ -40,11 +42,17 @@ def pool_path(host: str) -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How much Base64 text in each body, and from which PKCS#11 module, if any."""
+    """Where to send to, how much Base64 text in each body, and from which module, if any."""
 
-    text_bytes: int
+    url: str
+    ca_file: Path
     password_file: Path
+    text_bytes: int
     token_module: Path | None
+
+    @property
+    def server(self) -> str:
+        return self.url.removeprefix("https://")
 
     @property
     def raw_bytes(self) -> int:
@@ -93,7 +101,7 @@ class FromRing:
 class Bridge:
     """VCenter.add with views of ring slots, as the pusher calls it."""
 
-    def __init__(self, far: FarEnd, wanted: Wanted, *, fast_path: bool) -> None:
+    def __init__(self, wanted: Wanted, *, fast_path: bool) -> None:
         self._bytes = (
             FromRing(wanted.text_bytes)
             if wanted.token_module is None
@@ -101,10 +109,10 @@ class Bridge:
         )
         config = VCenterConfig(
             name="far-end",
-            url=far.url,
+            url=wanted.url,
             username="bridge",
             password_file=wanted.password_file,
-            ca_file=far.ca_file,
+            ca_file=wanted.ca_file,
             max_in_flight=CONCURRENCY,
             fast_path=fast_path,
         )
@@ -138,27 +146,25 @@ class Bare:
     No timeouts, no errors, no session, no meaning of the reply: the least that can be done.
     """
 
-    def __init__(self, far: FarEnd, text_bytes: int) -> None:
-        body = b'{"data":"' + bytes(text_bytes) + b'"}'
+    def __init__(self, wanted: Wanted) -> None:
+        body = b'{"data":"' + bytes(wanted.text_bytes) + b'"}'
         self._requests = [
             (
-                f"POST {pool_path(host)} HTTP/1.1\r\nHost: {far.url.removeprefix('https://')}\r\n"
-                f"vmware-api-session-id: session\r\nContent-Type: application/json\r\n"
+                f"POST {pool_path(host)} HTTP/1.1\r\nHost: {wanted.server}\r\n"
+                f"vmware-api-session-id: {SESSION}\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n"
             ).encode()
             + body
             for host in HOSTS[:8]  # whole requests: few, or they alone would fill the caches
         ]
-        self._port = int(far.url.rpartition(":")[2])
-        self._tls = client_context(far.ca_file)
+        self._address = wanted.server.split(":")
+        self._tls = client_context(wanted.ca_file)
         self._lines: list[_BareLine] = []
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(CONCURRENCY):
-            _, line = await loop.create_connection(
-                _BareLine, "localhost", self._port, ssl=self._tls
-            )
+            _, line = await loop.create_connection(_BareLine, *self._address, ssl=self._tls)
             self._lines.append(line)
 
     async def push(self, n: int) -> None:
@@ -194,7 +200,7 @@ class _BareLine(asyncio.Protocol):
         self._then: Callable[[_BareLine], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, then: Callable[[_BareLine], None]) -> None:
         self._then = then
@@ -213,20 +219,29 @@ class _BareLine(asyncio.Protocol):
             self._then(self)
 
 
-class _Threads:
+class _Threads(ABC):
     """Clients that block: one in each thread."""
 
-    def __init__(self, n_threads: int) -> None:
-        self._n_threads = n_threads
-        self._pool = ThreadPoolExecutor(n_threads)
+    n_threads = CONCURRENCY
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._raw = wanted.raw()
+        self._pool = ThreadPoolExecutor(self.n_threads)
         self._senders: list[Callable[[str], None]] = []
 
-    def sender(self) -> Callable[[str], None]:
+    @abstractmethod
+    def sender(self, http: requests.Session) -> Callable[[str], None]:
         """Make what sends one body to a host."""
-        raise NotImplementedError
 
     async def open(self) -> None:
-        self._senders = [self.sender() for _ in range(self._n_threads)]
+        import requests  # noqa: PLC0415 - each worker loads what it measures and nothing else
+
+        for _ in range(self.n_threads):
+            http = requests.Session()
+            http.trust_env = False
+            http.verify = str(self._wanted.ca_file)
+            self._senders.append(self.sender(http))
 
     async def push(self, n: int) -> None:
         hosts = iter(list(itertools.islice(itertools.cycle(HOSTS), n)))
@@ -247,21 +262,13 @@ class _Threads:
 class Sdk(_Threads):
     """Broadcom's vmware-vcenter as it comes: ExternalPool.add over its default JSON-RPC."""
 
-    def __init__(self, far: FarEnd, wanted: Wanted) -> None:
-        super().__init__(SDK_THREADS)
-        self._far = far
-        self._raw = wanted.raw()
+    n_threads = 16
 
-    def sender(self) -> Callable[[str], None]:
-        import requests  # noqa: PLC0415 - each worker loads what it measures and nothing else
+    def sender(self, http: requests.Session) -> Callable[[str], None]:
         from com.vmware.vcenter.host.entropy_client import ExternalPool  # noqa: PLC0415
         from vmware.vapi.vsphere.client import create_vsphere_client  # noqa: PLC0415
 
-        http = requests.Session()
-        http.trust_env = False
-        http.verify = str(self._far.ca_file)
-        server = self._far.url.removeprefix("https://")
-        client = create_vsphere_client(server, "bridge", "secret", session=http)
+        client = create_vsphere_client(self._wanted.server, "bridge", "secret", session=http)
         pool = client.vcenter.host.entropy.ExternalPool
 
         def send(host: str) -> None:
@@ -273,38 +280,23 @@ class Sdk(_Threads):
 class Script(_Threads):
     """What an administrator would write with `requests`."""
 
-    def __init__(self, far: FarEnd, wanted: Wanted) -> None:
-        super().__init__(CONCURRENCY)
-        self._far = far
-        self._raw = wanted.raw()
-
-    def sender(self) -> Callable[[str], None]:
-        from base64 import b64encode  # noqa: PLC0415
-
-        import requests  # noqa: PLC0415
-
-        http = requests.Session()
-        http.trust_env = False
-        http.verify = str(self._far.ca_file)
-        http.headers["vmware-api-session-id"] = "session"
+    def sender(self, http: requests.Session) -> Callable[[str], None]:
+        http.headers["vmware-api-session-id"] = SESSION
 
         def send(host: str) -> None:
             document = {"data": b64encode(self._raw()).decode()}
-            reply = http.post(self._far.url + pool_path(host), json=document, timeout=30)
+            reply = http.post(self._wanted.url + pool_path(host), json=document, timeout=30)
             reply.raise_for_status()
             reply.json()
 
         return send
 
 
-def make(name: str, far: FarEnd, wanted: Wanted) -> Client:
-    """Make a client by its name in the table."""
-    if name in ("fast", "plain"):
-        return Bridge(far, wanted, fast_path=name == "fast")
-    if name == "bare":
-        return Bare(far, wanted.text_bytes)
-    if name == "sdk":
-        return Sdk(far, wanted)
-    if name == "requests":
-        return Script(far, wanted)
-    raise ValueError(name)
+CLIENTS: dict[str, Callable[[Wanted], Client]] = {
+    "bare": Bare,
+    "fast": partial(Bridge, fast_path=True),
+    "plain": partial(Bridge, fast_path=False),
+    "sdk": Sdk,
+    "requests": Script,
+}
+"""By the names in the table."""

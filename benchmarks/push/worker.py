@@ -7,15 +7,13 @@ import asyncio
 import json
 import resource
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
 import uvloop
 
-from benchmarks.push.clients import Wanted, make
-from benchmarks.push.far_end import FarEnd
+from benchmarks.push.clients import CLIENTS, Wanted
 
 
 def cpu_seconds() -> float:
@@ -30,8 +28,8 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime + in_source / 1e9
 
 
-async def work(name: str, far: FarEnd, wanted: Wanted) -> None:
-    client = make(name, far, wanted)
+async def work(name: str, wanted: Wanted) -> None:
+    client = CLIENTS[name](wanted)
     await client.open()
     try:
         for line in sys.stdin:  # between two turns nothing else is to run
@@ -45,19 +43,16 @@ async def work(name: str, far: FarEnd, wanted: Wanted) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("client")
+    parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("url")
     parser.add_argument("ca_file", type=Path)
+    parser.add_argument("password_file", type=Path)
     parser.add_argument("text_bytes", type=int)
     parser.add_argument("--token-module", type=Path)
-    options = parser.parse_args()
-    far = FarEnd(options.url, options.ca_file, "")
-    with tempfile.TemporaryDirectory() as here:
-        password_file = Path(here) / "password"
-        password_file.write_text("secret")
-        wanted = Wanted(options.text_bytes, password_file, options.token_module)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work(options.client, far, wanted))
+    wanted = vars(parser.parse_args())
+    name = wanted.pop("client")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(name, Wanted(**wanted)))
 
 
 if __name__ == "__main__":
