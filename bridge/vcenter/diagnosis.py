@@ -1,5 +1,6 @@
 """Turns what came of a request, a reply or an exception, into the one error that says it."""
 
+import os
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
@@ -214,7 +215,8 @@ def _no_connection(target: Target, error: aiohttp.ClientConnectorError) -> str:
         return f"the name {target.origin.host} is not known; check url and DNS"
     if isinstance(error.os_error, ConnectionResetError) and target.origin.scheme == "https":
         return _closed_in_tls(target)
-    return f"no connection to {_address(target)}: {_os_text(error.os_error)}"
+    reason = _os_text(error.os_error)
+    return f"no connection to {_address(target)}: {reason}; check url and network"
 
 
 def _mistrust(target: Target, error: ssl.SSLCertVerificationError) -> str:
@@ -245,8 +247,11 @@ def _closed_in_tls(target: Target) -> str:
 
 
 def _os_text(error: OSError) -> str:
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own words repeat the address
     return short(error.strerror or str(error) or type(error).__name__)
 
 
 def _address(target: Target) -> str:
-    return f"{target.origin.host}:{target.origin.port}"
+    host = target.origin.host or ""
+    return f"[{host}]:{target.origin.port}" if ":" in host else f"{host}:{target.origin.port}"

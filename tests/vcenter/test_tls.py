@@ -113,9 +113,12 @@ async def test_a_connection_closed_during_tls_is_no_matter_of_trust(config, pass
     assert type(caught.value) is Unreachable
 
 
-async def test_nobody_listens(config, password, closed_port):
-    with pytest.raises(Unreachable, match=f"no connection to localhost:{closed_port}"):
-        await opened(config(f"https://localhost:{closed_port}"), password)
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_nobody_listens(config, password, closed_port, host):
+    with pytest.raises(Unreachable) as caught:
+        await opened(config(f"https://{host}:{closed_port}"), password)
+    expected = f"no connection to {host}:{closed_port}: Connection refused; check url and network"
+    assert str(caught.value).endswith(expected)
 
 
 async def test_a_name_that_does_not_exist(config, password):
