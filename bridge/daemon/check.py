@@ -47,8 +47,9 @@ async def check(config: BridgeConfig) -> AsyncIterator[Step]:
     """Try everything; nothing is sent to any host."""
     for hsm in config.hsm.values():
         yield await _hsm(config, hsm)
+    chosen: dict[str, str] = {}
     for vcenter in config.vcenter.values():
-        async for step in _vcenter(config, vcenter):
+        async for step in _vcenter(config, vcenter, chosen):
             yield step
     if config.status is not None:
         yield await _status(config.status)
@@ -75,7 +76,10 @@ async def _hsm(config: BridgeConfig, hsm: HsmConfig) -> Step:
     return Step(subject, Verdict.GOOD, "token found, login and output tests passed, bytes came")
 
 
-async def _vcenter(config: BridgeConfig, vcenter: VCenterConfig) -> AsyncIterator[Step]:
+async def _vcenter(
+    config: BridgeConfig, vcenter: VCenterConfig, chosen: dict[str, str]
+) -> AsyncIterator[Step]:
+    """Try one; `chosen` says which vCenter has a host, by the host's name, and is added to."""
     subject = f"vcenter.{vcenter.name}"
     alone = config.model_copy(update={"vcenter": {vcenter.name: vcenter}})
     try:
@@ -84,6 +88,10 @@ async def _vcenter(config: BridgeConfig, vcenter: VCenterConfig) -> AsyncIterato
             yield Step(subject, Verdict.GOOD, "certificate verified, login accepted")
             hosts = await fleet.inventory()
             yield Step(subject, Verdict.GOOD if hosts else Verdict.BAD, _inventory_text(len(hosts)))
+            names = [host.summary.name for host in hosts]
+            if twice := Counter(chosen[name] for name in names if name in chosen):
+                yield Step(subject, Verdict.WARNING, _twice_text(twice))
+            chosen.update(dict.fromkeys(names, subject))
             looked = await asyncio.gather(*(fleet.look(host) for host in hosts))
     except (ConfigError, errors.VCenterError) as error:
         text = _without(str(error), f"vCenter {vcenter.name}: ", f"{subject}.")
@@ -134,6 +142,14 @@ def _without(text: str, *prefixes: str) -> str:
     for prefix in prefixes:
         text = text.removeprefix(prefix)
     return text
+
+
+def _twice_text(twice: Counter[str]) -> str:
+    [(other, n_hosts)] = twice.most_common(1)
+    return (
+        f"{n_hosts} hosts are also chosen by {other}: each table would feed them, and see that "
+        "somebody else does; divide them by clusters, or leave one table out"
+    )
 
 
 def _inventory_text(n_hosts: int) -> str:

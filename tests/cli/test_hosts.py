@@ -202,6 +202,16 @@ def test_check_says_what_is_good_and_what_is_not(command, configured):
     assert [step["subject"] for step in bad] == ["vcenter.twin"]
 
 
+def test_check_notices_hosts_that_two_tables_choose(command, configured):
+    path = configured()
+    table = path.read_text()
+    path.write_text(SOFT_TOKEN + table + "\n" + table.replace("[vcenter.twin]", "[vcenter.again]"))
+    run = command("check", "--config", path)
+    assert (run.code, run.err) == (0, "")
+    [line] = [line for line in run.out.splitlines() if "also chosen" in line]
+    assert line.startswith("note  vcenter.again: 6 hosts are also chosen by vcenter.twin: ")
+
+
 def test_check_tries_the_status_address_and_the_state_directory(
     command, configured, twin, tmp_path
 ):
