@@ -15,6 +15,7 @@ from bridge.daemon.oneshot import Fleet
 from bridge.source.errors import SourceError
 from bridge.source.oneshot import opened
 from bridge.telemetry.snapshot import HostState
+from bridge.telemetry.status import no_listening
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ async def _status(status: StatusConfig) -> Step:
         if error.errno == errno.EADDRINUSE:
             text = f"{status.listen} is in use: by the bridge that runs already, or by another"
             return Step(subject, Verdict.WARNING, text)
-        text = f"cannot listen on {status.listen}: {error.strerror}; choose another address or port"
-        return Step(subject, Verdict.BAD, text)
+        return Step(subject, Verdict.BAD, no_listening(status, error))
     server.close()
     return Step(subject, Verdict.GOOD, f"{status.listen} is free")
 

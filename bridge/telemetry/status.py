@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -60,6 +61,13 @@ def allow_names(app: web.Application, config: StatusConfig) -> None:
     app[_NAMES].update(name.lower().rstrip(".") for name in own)
 
 
+def no_listening(config: StatusConfig, error: OSError) -> str:
+    """Say why the address cannot be listened on, and what to do."""
+    known = error.errno is not None and error.errno > 0  # asyncio's own words repeat the address
+    reason = os.strerror(error.errno) if known and error.errno else error.strerror or str(error)
+    return f"cannot listen on {config.listen}: {reason}; choose another address or port"
+
+
 class StatusServer:
     """Serves an application on the configured address."""
 
@@ -83,11 +91,7 @@ class StatusServer:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            reason = error.strerror or str(error)
-            raise StatusError(
-                f"status.listen: cannot listen on {self._config.listen}: {reason}; "
-                "choose another address or port"
-            ) from None
+            raise StatusError(f"status.listen: {no_listening(self._config, error)}") from None
         self.port = int(self._runner.addresses[0][1])
 
     def allow(self, config: StatusConfig) -> None:
