@@ -98,12 +98,17 @@ def _from_words(arguments: argparse.Namespace) -> ChosenHsm:
     try:
         config = check({"hsm": {_NAME: table}}, folder=Path.cwd())
         hsm = config.hsm[_NAME]
-        check_hsm_files(hsm, warn)
+        check_hsm_files(hsm, lambda text: warn(_as_option(*text.partition(": "))))
     except ConfigError as error:
         problem = error.problems[0]
-        option = problem.key.removeprefix(f"hsm.{_NAME}").removeprefix(".").replace("_", "-")
-        raise UsageError(f"--{option} {problem.text}" if option else problem.text) from None
+        raise UsageError(_as_option(problem.key, "", problem.text)) from None
     return ChosenHsm(hsm, config.state_dir, str(hsm.module))
+
+
+def _as_option(key: str, _: str, text: str) -> str:
+    """Say of an option what was said of a setting."""
+    option = key.removeprefix(f"hsm.{_NAME}").removeprefix(".").replace("_", "-")
+    return f"--{option} {text}" if option else text
 
 
 def _variable(word: str) -> tuple[str, str]:

@@ -98,6 +98,15 @@ def test_bytes_from_a_token_that_wants_a_login(command, softhsm, pin_file, tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_what_is_warned_of_is_called_as_it_was_given(command, softhsm, pin_file):
+    path = pin_file("87654321")
+    path.chmod(0o644)
+    options = [*softhsm, "--token-label", "entropy", "--pin-file", path]
+    run = command("hsm", "random", *options, "--bytes", 3, "--hex")
+    assert run.code == 0
+    assert run.error == f"warning: --pin-file other users may open {path}; run chmod 600 on it"
+
+
 def test_a_wrong_pin_is_one_line(command, softhsm, pin_file):
     options = [*softhsm, "--token-label", "entropy", "--pin-file", pin_file("hunter22")]
     run = command("hsm", "random", *options, "--bytes", "3", "--hex")
