@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ def hosts_in(path: Path) -> list[str]:
     """Read a file with one name in each line; # begins a comment."""
     try:
         with path.open("rb") as file:
-            text = file.read(_LIST_BYTES_MAX).decode("ascii")
+            content = file.read(_LIST_BYTES_MAX)
+        text = content.removeprefix(codecs.BOM_UTF8).decode("ascii")
     except OSError as error:
         raise KickstartError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

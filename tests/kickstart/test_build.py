@@ -407,6 +407,9 @@ def test_a_line_of_a_hosts_file(called, tmp_path):
     hosts.write_text("a\nb c\n")
     run = called(*words, "--hosts-file", hosts)
     assert run.error.startswith(f"{hosts}:2: 'b c' is not a host name; use letters, digits")
+    hosts.write_bytes(b"\xef\xbb\xbfa\r\nb\r\n../c\r\n")  # as Windows saves it
+    run = called(*words, "--hosts-file", hosts)
+    assert run.error.startswith(f"{hosts}:3: '../c' is not a host name")
     hosts.write_bytes(b"\xff\n")
     run = called(*words, "--hosts-file", hosts)
     assert "use plain ASCII" in run.error
