@@ -1,13 +1,20 @@
 """Command lines: parsers whose mistakes are one line, and the options that commands share."""
 
+from __future__ import annotations
+
 import argparse
-from collections.abc import Iterable
+import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge.cli.errors import UsageError
 from bridge.config.values import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed import SupportsWrite
 
 CONFIG_PATH = Path("/etc/entropy-bridge/bridge.toml")
 
@@ -21,6 +28,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where the help is."""
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; argparse would keep it to itself that nobody could read it."""
+        (file or sys.stdout).write(self.format_help())
 
     def options(self) -> list[str]:
         """Return every option that is known here."""

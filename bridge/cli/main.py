@@ -10,6 +10,7 @@
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 from bridge.cli.arguments import Parser, suggestion
 from bridge.cli.errors import Code, CommandError, UsageError
@@ -38,19 +40,41 @@ COMMANDS = {
 }
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_LIKE_INTERRUPTS = (signal.SIGTERM, signal.SIGHUP)
+_told: list[signal.Signals] = []
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that `words` say; return the exit code."""
     complete_streams()
     try:
         code = _run(sys.argv[1:] if words is None else words)
-        sys.stdout.flush()
     except KeyboardInterrupt:
-        return Code.INTERRUPTED
+        _stop_as_told()
+        code = Code.INTERRUPTED
+    except SystemExit as ended:  # argparse, after --help
+        code = int(ended.code or Code.OK)
     except BrokenPipeError:
         _stop_writing()
         return Code.FAILURE
     except Exception as error:  # noqa: BLE001 (no traceback ever reaches a user)
-        return _failed(error)
+        code = _failed(error)
+    return _flushed(code)
+
+
+def _flushed(code: int) -> int:
+    """Write what Python holds back; when that fails, the command did not do what it says."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _stop_writing()
+        return Code.FAILURE
+    except OSError as error:
+        _stop_writing()
+        if code == Code.OK:
+            print_error(f"standard output: {error.strerror}")
+            return Code.FAILURE
     return code
 
 
@@ -62,8 +86,10 @@ def _failed(error: Exception) -> int:
         print_error(str(error))
         return Code.USAGE
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename is not None else ""
-        print_error(f"{where}{error.strerror or error}")
+        where = error.filename
+        if where is None and error.errno in _FULL:
+            where = "standard output"  # whoever writes files names them
+        print_error(f"{'' if where is None else f'{where}: '}{error.strerror or error}")
     else:
         print_error(f"{_described(error)}; this is a bug, please report it")
     return Code.FAILURE
@@ -105,8 +131,27 @@ def _run(words: Sequence[str]) -> int:
 
 def _hear_interrupts() -> None:
     # bridge.cli.start has set them aside; ignored ones, as in a background job, stay ignored
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _LIKE_INTERRUPTS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Have a signal that ends the process do it as Ctrl-C does: sessions and files are closed."""
+    _told.append(signal.Signals(number))
+    signal.raise_signal(signal.SIGINT)
+
+
+def _stop_as_told() -> None:
+    """End by the signal that was sent, for whoever waits for this process."""
+    for number in _told[:1]:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
 
 
 def _options(parser: Parser, words: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.cli import main as main_module
 from bridge.cli.main import COMMANDS, main
+from tests.support.bridge import wait_until
 
 
 @pytest.mark.parametrize(
@@ -108,10 +109,11 @@ def test_a_reader_that_leaves_is_no_traceback():
     assert (process.returncode, err) == (1, "")
 
 
-def test_a_full_disk_is_one_line():
+@pytest.mark.parametrize("words", ["config schema", "--version", "hosts --help"])
+def test_a_full_disk_is_one_line(words):
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
-            [sys.executable, "-m", "bridge.cli", "config", "schema"],
+            [sys.executable, "-m", "bridge.cli", *words.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -119,7 +121,24 @@ def test_a_full_disk_is_one_line():
             check=False,
         )
     assert process.returncode == 1
-    assert process.stderr == "entropy-bridge: No space left on device\n"
+    assert process.stderr == "entropy-bridge: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_command_leaves_nothing_behind(number, tmp_path):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "bridge.cli", "hsm", "random", "--soft-token"),
+            *("--bytes", "1000GiB", "--output", str(tmp_path / "out")),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: any(path.stat().st_size for path in tmp_path.iterdir()))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (-number, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
