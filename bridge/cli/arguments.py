@@ -38,6 +38,14 @@ class Parser(argparse.ArgumentParser):
         return [name for action in self._actions for name in action.option_strings]
 
 
+def add_action(actions: Any, name: str, text: str) -> Parser:
+    """Add a command of a command; `text` says what it does, in the list and in its own help."""
+    parser: Parser = actions.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
+    return parser
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" when something known is close to `word`."""
     close = get_close_matches(word.partition("=")[0], list(known), n=1, cutoff=0.6)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from bridge.cli.arguments import add_config, add_json
+from bridge.cli.arguments import add_action, add_config, add_json
 from bridge.cli.errors import Code
 from bridge.cli.output import print_json
 from bridge.config import effective, json_schema, load, toml_text
@@ -11,10 +11,10 @@ from bridge.config import effective, json_schema, load, toml_text
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `schema` and `show`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="schema|show")
-    schema = actions.add_parser("schema", help="print the JSON Schema of the configuration")
+    schema = add_action(actions, "schema", "print the JSON Schema of the configuration")
     add_json(schema, "the schema is JSON in any case")
-    show = actions.add_parser(
-        "show", help="print every setting in effect, defaults included, without secrets"
+    show = add_action(
+        actions, "show", "print every setting in effect, defaults included, without secrets"
     )
     add_config(show)
     add_json(show)

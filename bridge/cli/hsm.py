@@ -2,7 +2,7 @@
 
 import argparse
 
-from bridge.cli.arguments import add_json, size
+from bridge.cli.arguments import add_action, add_json, size
 from bridge.cli.errors import Code, CommandError
 from bridge.cli.hsm_choice import ChosenHsm, add_choice, chosen_hsm
 from bridge.cli.hsm_probe_arguments import add_probe_arguments
@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("list", "list slots and tokens"),
         ("info", "say everything that the module tells of itself, mechanisms included"),
     ):
-        look = actions.add_parser(action, help=text)
+        look = add_action(actions, action, text)
         add_choice(look)
         add_json(look)
     add_probe_arguments(
-        actions.add_parser("probe", help="measure it: the best call size, bytes/s by sessions")
+        add_action(actions, "probe", "measure it: the best call size, bytes/s by sessions")
     )
-    random = actions.add_parser("random", help="random bytes to a file or standard output")
+    random = add_action(actions, "random", "random bytes to a file or standard output")
     add_choice(random)
     add_json(random, "print what was written as JSON; needs --output FILE")
     random.add_argument("--bytes", type=size, required=True, metavar="N", help="32, 64KiB, 10MiB")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bridge.cli.arguments import add_json, size
+from bridge.cli.arguments import add_action, add_json, size
 from bridge.cli.errors import CommandError
 from bridge.cli.hsm_choice import add_choice
 from bridge.kickstart.errors import KickstartError
@@ -16,10 +16,10 @@ _SOURCES = "8"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `build`, `check` and `shred`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="build|check|shred")
-    build = actions.add_parser("build", help="draw a payload for each new host, and write it")
+    build = add_action(actions, "build", "draw a payload for each new host, and write it")
     add_choice(build)
     _add_build(build)
-    check = actions.add_parser("check", help="read files as the installer does, and test the bytes")
+    check = add_action(actions, "check", "read files as the installer does, and test the bytes")
     check.add_argument(
         "files",
         nargs="+",
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a kickstart file; or bytes (.dat), or Base64 text (.b64)",
     )
     add_json(check)
-    shred = actions.add_parser("shred", help="overwrite and remove payloads that are used")
+    shred = add_action(actions, "shred", "overwrite and remove payloads that are used")
     shred.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what build wrote")
     shred.add_argument("--force", action="store_true", help="even if it holds no payload")
     add_json(shred)

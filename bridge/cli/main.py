@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from bridge.cli.arguments import Parser, suggestion
+from bridge.cli.arguments import Parser, add_action, suggestion
 from bridge.cli.errors import Code, CommandError, UsageError
 from bridge.cli.output import complete_streams, print_error
 from bridge.config import ConfigError
@@ -105,7 +105,7 @@ def _run(words: Sequence[str]) -> int:
     chosen = words[0] if words and words[0] in COMMANDS else None
     module = import_module(f"bridge.cli.{chosen}") if chosen else None
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        command = add_action(commands, name, text)
         if module is not None and name == chosen:
             module.add_arguments(command)
     if words and not words[0].startswith("-") and chosen is None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bridge.cli.arguments import CONFIG_PATH, add_json
+from bridge.cli.arguments import CONFIG_PATH, add_action, add_json
 from bridge.cli.errors import UsageError
 from bridge.twin.__main__ import add_arguments as add_twin_arguments
 from bridge.twin.__main__ import options_from
@@ -17,15 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `serve`, `rehearse` and `esxcli`."""
     names = "serve|rehearse|esxcli"
     actions = parser.add_subparsers(dest="action", required=True, metavar=names)
-    serve = actions.add_parser(
-        "serve", help="serve until Ctrl-C; the first lines say how to reach it"
-    )
+    serve = add_action(actions, "serve", "serve until Ctrl-C; the first lines say how to reach it")
     add_twin_arguments(serve)
-    rehearse = actions.add_parser(
-        "rehearse", help="put the real bridge through a scenario; 0 when it passes, 1 when not"
+    rehearse = add_action(
+        actions, "rehearse", "put the real bridge through a scenario; 0 when it passes, 1 when not"
     )
     _add_rehearse_arguments(rehearse)
-    esxcli = actions.add_parser("esxcli", help="what ESXi's shell offers, on a running twin's host")
+    esxcli = add_action(actions, "esxcli", "what ESXi's shell offers, on a running twin's host")
     add_esxcli_arguments(esxcli)
 
 

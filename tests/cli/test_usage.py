@@ -1,6 +1,7 @@
 """What is asked wrongly is one line on standard error, and exit code 2."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +50,21 @@ def test_every_command_has_help(command, words):
     run = command(*words, "--help")
     assert (run.code, run.err) == (0, "")
     assert run.out.startswith("usage: entropy-bridge")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("config schema", "config show", "hsm list", "hsm info", "hsm probe", "hsm random"),
+        *("kickstart build", "kickstart check", "kickstart shred"),
+        *("twin serve", "twin rehearse", "twin esxcli"),
+    ],
+)
+def test_every_help_says_what_the_command_does(called, words):
+    run = called(*words.split(), "--help")
+    assert (run.code, run.err) == (0, "")
+    does = run.out.split("\n\n")[1]
+    assert re.fullmatch(r"[A-Z][^.]*\.", does), does
 
 
 def test_the_version(command):
