@@ -22,7 +22,8 @@ def credential_path(key: str, name: str, alternative: str) -> Path:
             Problem(
                 key,
                 "$CREDENTIALS_DIRECTORY is not set; let systemd set it with "
-                f"LoadCredential={name}:FILE, or name a file with {alternative}",
+                f"LoadCredential={name}:FILE, by hand set it to the folder of {name}, "
+                f"or name a file with {alternative}",
             )
         )
     return Path(folder, name)

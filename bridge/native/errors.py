@@ -45,6 +45,10 @@ _MEANING = {
 }
 
 
+# Modules that miss their configuration say no more than CKR_GENERAL_ERROR.
+_START_TIP = "; does it want a variable in env (--env NAME=VALUE), or init_args (--init-args)?"
+
+
 class NativeError(Exception):
     """A failure in native code; str() is one line without secrets."""
 
@@ -63,7 +67,8 @@ class NativeError(Exception):
 
     def _call(self) -> str:
         if self.ckr:
-            return f"{ckr_name(self.ckr)} (0x{self.ckr:X}) from {self.where}"
+            tip = _START_TIP if self.where == "C_Initialize" else ""
+            return f"{ckr_name(self.ckr)} (0x{self.ckr:X}) from {self.where}{tip}"
         if self.sys_errno:
             return f"{os.strerror(self.sys_errno)} from {self.where}"
         return "" if self.text and self.err is not Err.ERR_HEALTH else self.where

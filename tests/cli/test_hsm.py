@@ -98,6 +98,12 @@ def test_bytes_from_a_token_that_wants_a_login(command, softhsm, pin_file, tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_module_that_misses_its_environment_says_where_it_goes(command, tmp_path):
+    run = command("hsm", "list", "--module", SOFTHSM, "--env", f"SOFTHSM2_CONF={tmp_path}/none")
+    assert run.code == 1
+    assert "from C_Initialize; does it want a variable in env (--env NAME=VALUE)" in run.error
+
+
 def test_what_is_warned_of_is_called_as_it_was_given(command, softhsm, pin_file):
     path = pin_file("87654321")
     path.chmod(0o644)
