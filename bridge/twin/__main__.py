@@ -10,6 +10,8 @@ from bridge.twin.options import TwinOptions
 from bridge.twin.readings import Readings, describe_readings
 from bridge.twin.serve import run
 
+_VALUES: dict[type, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the arguments into TwinOptions and serve."""
@@ -27,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add every option of a twin; what is not given keeps the default of TwinOptions."""
 
     def add(name: str, kind: type, text: str) -> None:
-        parser.add_argument(name, type=kind, default=argparse.SUPPRESS, help=text)
+        parser.add_argument(
+            name, type=kind, metavar=_VALUES[kind], default=argparse.SUPPRESS, help=text
+        )
 
     def flag(name: str, text: str) -> None:
         parser.add_argument(name, action="store_true", default=argparse.SUPPRESS, help=text)
@@ -40,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--drain-bytes-per-second", float, "what each host uses on average (1024)")
     parser.add_argument(
         "--drain-profile",
-        type=DrainProfile,
-        choices=list(DrainProfile),
+        type=_profile,
+        metavar="|".join(DrainProfile),
         default=argparse.SUPPRESS,
         help="how evenly it uses it (constant)",
     )
@@ -92,6 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     flag("--json", "print how to reach the twin as one line of JSON")
     flag("--exit-with-stdin", "end as soon as the standard input is closed")
+
+
+def _profile(text: str) -> DrainProfile:
+    try:
+        return DrainProfile(text)
+    except ValueError:
+        profiles = ", ".join(DrainProfile)
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {profiles}") from None
 
 
 def options_from(arguments: argparse.Namespace) -> TwinOptions:

@@ -16,8 +16,10 @@ _TIMEOUT_SECONDS = 30.0
 
 def add_esxcli_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; everything after them goes to esxcli as it stands."""
-    parser.add_argument("--port", type=int, help="the twin's port, if several are running")
-    parser.add_argument("--host", required=True, help="identifier or name of the host")
+    parser.add_argument(
+        "--port", type=int, metavar="P", help="the twin's port, if several are running"
+    )
+    parser.add_argument("--host", required=True, metavar="H", help="identifier or name of the host")
     parser.add_argument(
         "--json", action="store_true", help="print exit code and output as one JSON document"
     )

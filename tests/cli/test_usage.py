@@ -30,6 +30,7 @@ from tests.support.bridge import wait_until
         (["config", "show", "--config"], "argument --config: expected one argument"),
         (["config", "show", "extra\n"], "does not know 'extra\\n'"),
         (["twin", "serve", "--port", "many"], "argument --port: invalid int value"),
+        (["twin", "serve", "--drain-profile", "x"], "'x' is not one of constant, bursty, heavy-"),
         (["twin", "serve", "--hosts", "0"], "hosts must be between 1 and 100000"),
     ],
 )
