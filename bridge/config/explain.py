@@ -27,6 +27,7 @@ _WORDS = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "path_type": "must be a path in quotes",
+    "is_instance_of": "must be a path in quotes",
     "tuple_type": 'must be a list of texts, such as ["Prod-EAL4"]',
     "dict_type": "must be a table",
     "greater_than": "must be more than {gt:g}",

@@ -28,6 +28,7 @@ def refused(document):
         ("[vcenters.a]", ["vcenters: is not a setting", "did you mean vcenter?"]),
         (VCENTER + "max_in_flihgt = 3", ["vcenter.a.max_in_flihgt", "did you mean max_in_flight"]),
         (VCENTER + "hosts.cluster = ['x']", ["vcenter.a.hosts.cluster", "mean clusters?"]),
+        ("state_dir = 7", ["state_dir: must be a path in quotes"]),
         (HSM + "zzz = 1", ["hsm.a.zzz: is not a setting; settings here are module, token_label"]),
         (HSM + "name = 'b'", ["hsm.a.name", "the name is what the table is called"]),
         (VCENTER + "max_in_flight = 1000", ["vcenter.a.max_in_flight: must be at most 256"]),
