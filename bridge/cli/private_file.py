@@ -29,6 +29,10 @@ def private_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
             temporary.replace(path)
         else:
             _appear(temporary, path)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise CommandError(f"cannot write {path}: {error.strerror}") from None
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()

@@ -1,4 +1,5 @@
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_it_is_not_there_before_it_is_whole(path):
 def test_a_failure_leaves_nothing(path):
     with pytest.raises(ZeroDivisionError):
         write(path, meanwhile=lambda: 1 / 0)
+    assert names(path.parent) == []
+
+
+def test_a_full_disk_is_said_of_the_file_and_leaves_nothing(path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, limits[1]))
+    try:
+        with pytest.raises(CommandError, match=rf"^cannot write {path}: File too large$"):
+            write(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert names(path.parent) == []
 
 
