@@ -30,6 +30,9 @@ SLOT_TEXT_BYTES = SLOT_RAW_BYTES // 3 * 4
 PATIENCE_SECONDS = 60.0
 # A feeder has other things to do between two looks: a request takes longer than this.
 TURN_SECONDS = 0.0001
+# A consumer that is to take nothing looks seldom, and the reserve lasts for longer than that.
+ALONE_TURN_SECONDS = 0.0005
+ALONE_RING_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Way(Protocol):
 class _Loaded:
     """The module, loaded and initialised by the native library, beside a ring."""
 
+    ring_bytes = RING_BYTES
+
     def __init__(self, reading: Reading) -> None:
-        n_slots = RING_BYTES // SLOT_TEXT_BYTES
+        n_slots = self.ring_bytes // SLOT_TEXT_BYTES
         self.ring = Ring.create(n_slots, reading.sessions, allow_unlocked=True)
         self.handle = SourceHandle.open(
             ring_fd=self.ring.fd,
@@ -140,6 +145,8 @@ class _Recycler(ctypes.Structure):
 class SourceAlone(_Loaded):
     """Nobody reads or wipes what it publishes."""
 
+    ring_bytes = ALONE_RING_BYTES
+
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         assert reading.recycler is not None
@@ -157,7 +164,7 @@ class SourceAlone(_Loaded):
         n_bytes = self._recycle(
             ctypes.byref(self._state),
             ctypes.c_uint64(round(seconds * 1e9)),
-            ctypes.c_uint64(round(TURN_SECONDS * 1e9)),
+            ctypes.c_uint64(round(ALONE_TURN_SECONDS * 1e9)),
             ctypes.byref(took_ns),
         )
         return n_bytes, took_ns.value / 1e9
