@@ -123,7 +123,7 @@ class Site:
                 self._standing.reached(self.gate.limit)
                 if wanted is self.config.hosts:  # or what was asked for is no longer wanted
                     self._take_inventory(hosts)
-                await self._clusters.refresh(self.names, wanted)
+                await self._clusters.refresh(self.names, self.config.hosts)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()

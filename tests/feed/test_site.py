@@ -309,6 +309,24 @@ async def test_an_inventory_that_was_asked_for_by_an_old_filter_is_not_taken(sit
     assert len(added) == 1
 
 
+async def test_clusters_are_those_of_the_filter_that_holds_when_they_are_asked_for(site, twin):
+    one, other = HostFilter(clusters=("cluster-01",)), HostFilter(clusters=("cluster-02",))
+    site.change(site.config.model_copy(update={"hosts": one}))
+    twin.set_faults(
+        {"kind": "delay", "operations": ["host.list"], "delay_seconds": 0.5, "count": 1}
+    )
+    running = asyncio.create_task(site.run())
+    await asyncio.sleep(0.2)
+    hosts = await site.hosts(other)
+    site.change(site.config.model_copy(update={"hosts": other}), hosts)
+    async with asyncio.timeout(10):
+        while not site.clusters:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+    running.cancel()
+    assert site.clusters == {"host-1002": "cluster-02"}
+
+
 async def test_clusters_are_asked_for_after_the_hosts_and_may_fail(site, twin):
     twin.set_faults({"kind": "forbidden", "operations": ["cluster.list"], "count": 1})
     running = asyncio.create_task(site.run())
