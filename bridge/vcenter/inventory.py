@@ -61,7 +61,7 @@ class Inventory:
             found = await self._hosts_where(where)
         if wanted.names:
             found = [host for host in found if host.name in wanted.names]
-        self._check(wanted, found)
+        await self._check(wanted, found)
         return sorted({host.host: host for host in found}.values(), key=lambda h: (h.name, h.host))
 
     async def clusters(self, wanted: HostFilter, at_once: int | None = None) -> dict[str, str]:
@@ -101,7 +101,7 @@ class Inventory:
             found += await self._hosts_where(where | {"names": names})
         return found
 
-    def _check(self, wanted: HostFilter, found: list[HostSummary]) -> None:
+    async def _check(self, wanted: HostFilter, found: list[HostSummary]) -> None:
         names = {host.name for host in found}
         either = names | {host.host for host in found}
         for field, entries, there in (
@@ -114,6 +114,7 @@ class Inventory:
                         self._target.says(
                             f'hosts.{field} has "{entry}", but {self._target.username} sees '
                             "no such host that meets the rest of the filter"
+                            f"{await self._similar('host', entry)}"
                         )
                     )
         if not found:
@@ -154,7 +155,10 @@ class Inventory:
             names = (await self._named(kind, {})).values()
         except VCenterError:
             return ""
-        close = get_close_matches(entry, names, n=1)
+        if entry in names:
+            return ""  # it is there, but not where the rest of the filter looks
+        short = [name for name in names if name.partition(".")[0].lower() == entry.lower()]
+        close = short or get_close_matches(entry, names, n=1)
         return f'; did you mean "{close[0]}"?' if close else ""
 
     async def _named(self, kind: str, where: Where) -> dict[str, str]:

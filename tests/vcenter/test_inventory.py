@@ -86,12 +86,13 @@ async def test_filters_by_name_or_id(site, client, wanted, found):
         ({"folders": ("group-v1",)}, 'folders has "group-v1"'),
         ({"hosts": ("host-99",)}, 'hosts has "host-99"'),
         ({"hosts": ("host-1", "esx099")}, 'hosts has "esx099"'),
+        ({"hosts": ("ESX003",)}, 'hosts has "ESX003".*did you mean "esx003.example.com"'),
         ({"names": ("esx001.example.com", "esx099")}, 'names has "esx099"'),
         ({"names": ("host-1",)}, 'names has "host-1"'),
         ({"clusters": ("Empty",)}, "no host that meets the filter"),
         (
             {"clusters": ("Prod-EAL4",), "names": ("esx001.example.com",)},
-            'names has "esx001.example.com"',
+            'names has "esx001.example.com".* meets the rest of the filter$',
         ),
     ],
 )
