@@ -103,6 +103,16 @@ def test_the_watch_goes_on_counting_down_a_host_that_is_lost(configured):
         assert watch.wait(20) == 130
 
 
+def test_a_watch_that_is_told_to_end_logs_out(twin, configured):
+    with Terminal() as terminal:
+        watch = terminal.run("hosts", "--watch", "--config", configured())
+        terminal.read_until("if nobody feeds it")
+        assert twin.state()["sessions"]["alive"] == 1
+        watch.terminate()
+        assert watch.wait(20) == -signal.SIGTERM
+    assert twin.state()["sessions"]["alive"] == 0
+
+
 def test_a_terminal_that_cannot_redraw_gets_one_window_after_the_other(configured):
     with Terminal() as terminal:
         watch = terminal.run("hosts", "--watch", "--config", configured(), term="dumb")
