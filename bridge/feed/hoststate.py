@@ -243,7 +243,7 @@ class Host:
         if level > refill and self.room_at(now) < least_room:
             lead = min(lead, (level - refill) / possible)
         if level <= watermark and not self.drain.unsettled:
-            floor = max(floor, min(third / 4.0, self.group.low / policy.low_looks_per_second))
+            floor = max(floor, min(third / 6.0, self.group.low / policy.low_looks_per_second))
         self.look_at = now + min(max(lead, floor), third * self._spread())
         self.look_by = min(self.look_deadline + 2.0 * third, self.dry_at)
 

@@ -25,8 +25,8 @@ class Policy:
     min_look_seconds: float = 1.0
     """No host is looked at more often than this only because its level moves."""
     low_looks_per_second: float = 150.0
-    """What looks at hosts below their watermark may add up to in a group, beyond a look each in a
-    twelfth of its timeout."""
+    """What looks at hosts below their watermark may add up to in a group, beyond a look each in an
+    eighteenth of its timeout."""
     imminent_seconds: float = 10.0
     """A host that runs dry within this time is fed before any look that can wait."""
 
