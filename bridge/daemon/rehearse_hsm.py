@@ -101,6 +101,10 @@ class HsmGate:
         """Raw bytes that all rings hold when they are full."""
         return self._shape.capacity_bytes()
 
+    def most_bytes(self) -> int:
+        """Raw bytes that can be had at once."""
+        return self._shape.most_bytes()
+
     def rate_bytes_per_second(self) -> float:
         """Raw bytes that the HSM adds while there is space, as far as that has shown itself."""
         rate = self._shape.rate_bytes_per_second()

@@ -64,6 +64,8 @@ class Stock(NamedTuple):
     """What the rings hold when they are full, so that the HSM stands still."""
     rate_bytes_per_second: float = 0.0
     """What the HSM adds while there is space; 0 when it adds nothing or nobody knows."""
+    most_bytes: int = 1 << 62
+    """What can be ready at all: a cap lets no more through at once, however long one waits."""
 
     def nearly_full(self, in_flight_bytes: int) -> bool:
         """Say whether the HSM is about to stand still for want of space.

@@ -87,7 +87,9 @@ class Portion:
         room = min(host.room_at(now), host.group.max_add_bytes)
         if reading is None or room < GROUP_BYTES:
             return Size(0)
-        least = min(room, self._policy.min_feed_bytes)
+        least = min(
+            room, self._policy.min_feed_bytes, max(GROUP_BYTES, self._stock.most_bytes // 4)
+        )
         to_dry = max(0.0, host.dry_at - now)
         wanted = float(room)
         if not self._nearly_full:
@@ -109,7 +111,7 @@ class Portion:
     def _from_stock(self, wanted: int, least: int, to_dry: float) -> Size:
         now, stock = self._now, self._stock
         there = stock.available_bytes
-        enough = min(wanted, max(least, stock.capacity_bytes // 4))
+        enough = min(wanted, max(least, min(stock.capacity_bytes, stock.most_bytes) // 4))
         rate = stock.rate_bytes_per_second
         wait = (enough - there) / rate if rate > 0.0 else math.inf
         shortest, longest = _PATIENCE_SECONDS

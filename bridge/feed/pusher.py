@@ -33,6 +33,9 @@ class Shape(Protocol):
     def capacity_bytes(self) -> int:
         """Raw bytes that all rings hold when they are full."""
 
+    def most_bytes(self) -> int:
+        """Raw bytes that can be had at once, however long one waits."""
+
     def rate_bytes_per_second(self) -> float:
         """Raw bytes that all sources add while there is space."""
 
@@ -118,6 +121,7 @@ class Pusher:
         return Stock(
             available_bytes=min(room, self._supply.available_bytes),
             capacity_bytes=self._shape.capacity_bytes(),
+            most_bytes=min(self.bytes_in_flight_limit, self._shape.most_bytes()),
             rate_bytes_per_second=self._shape.rate_bytes_per_second(),
         )
 

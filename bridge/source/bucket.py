@@ -25,6 +25,11 @@ class Bucket:
         self._level = self._most
         self._at = clock()
 
+    @property
+    def bytes_at_once(self) -> float:
+        """The most that may pass after a rest."""
+        return self._most
+
     def change(self, bytes_per_second: float) -> None:
         """Let another rate pass from now on; a debt stays."""
         self.allowance()

@@ -108,6 +108,12 @@ class Source:
         return self._usable_slots * SLOT_RAW_BYTES
 
     @property
+    def most_bytes(self) -> int:
+        """Raw bytes that can be had at once, however long nobody takes any."""
+        most = self.capacity_bytes
+        return most if self._cap is None else min(most, int(self._cap.bytes_at_once))
+
+    @property
     def bytes_per_second(self) -> float:
         """Raw bytes that it adds while there is space, and that its cap lets through."""
         rate = self._rate.bytes_per_second

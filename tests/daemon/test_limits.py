@@ -74,6 +74,22 @@ def test_two_hsms_feed_two_vcenters_and_every_cap_holds(tokens, tmp_path):
     assert len({entry.host for entry in to_a}) == len({entry.host for entry in to_b}) == 8
 
 
+@pytest.mark.parametrize(
+    ("hsm", "feed"),
+    [({"max_bytes_per_second": "100KiB"}, {}), ({}, {"bytes_in_flight": "64KiB"})],
+    ids=["a cap", "few bytes in flight"],
+)
+def test_hosts_that_want_more_than_may_pass_at_once_are_fed_before_they_are_dry(
+    tokens, tmp_path, hsm, feed
+):
+    table = {"module": tokens[0].module, "token_label": LABEL, "env": tokens[0].environment} | hsm
+    with TwinProcess("--hosts", 3, "--initial-level", 0.3) as twin:
+        text = document(hsm_one=table, vcenter_twin=vcenter_table(twin), feed=feed)
+        with BridgeProcess(text, tmp_path) as bridge:
+            wait_until(lambda: received(twin) > 400 * KIB)
+            assert bridge.stop() == 0
+
+
 @pytest.fixture
 def record(tmp_path):
     return tmp_path / "record"

@@ -36,6 +36,9 @@ class Ring:
     def capacity_bytes(self):
         return self.capacity
 
+    def most_bytes(self):
+        return self.capacity
+
     def rate_bytes_per_second(self):
         return 1e9
 

@@ -50,6 +50,14 @@ def test_a_new_host_is_looked_at_at_once():
     assert planner.decide(5.0, NOTHING, OPEN) == Look(key("a"))
 
 
+@pytest.mark.parametrize("most", [100 * KIB, KIB])
+def test_more_than_a_cap_lets_through_at_once_is_not_waited_for(most):
+    planner = fleet({"half empty": 256 * KIB})
+    stock = Stock(most // 3 * 3, 2048 * KIB, float(most), most)
+    assert feed(planner, 1.0, stock) == Feed(key("half empty"), stock.available_bytes)
+    assert idle(planner, 1.0, stock._replace(available_bytes=most // 16)) < 1.5
+
+
 def test_a_new_host_waits_only_for_one_that_runs_dry():
     planner = fleet({"dying": 2 * KIB, "well": 300 * KIB})
     planner.add_host(key("new"), 0.0)

@@ -26,6 +26,9 @@ class Shape:
     def capacity_bytes(self):
         return 1 << 20
 
+    def most_bytes(self):
+        return 1 << 20
+
     def rate_bytes_per_second(self):
         return 0.0
 
