@@ -145,15 +145,19 @@ def test_a_full_disk_is_one_line(words):
 def test_a_signal_that_ends_the_command_leaves_nothing_behind(number, tmp_path):
     process = subprocess.Popen(
         [
+            *("env", f"--default-signal={number.name}"),  # the tests may run under nohup
             *(sys.executable, "-m", "bridge.cli", "hsm", "random", "--soft-token"),
             *("--bytes", "1000GiB", "--output", str(tmp_path / "out")),
         ],
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: any(path.stat().st_size for path in tmp_path.iterdir()))
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        wait_until(lambda: any(path.stat().st_size for path in tmp_path.iterdir()))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, err) == (-number, "")
     assert list(tmp_path.iterdir()) == []
 
