@@ -176,7 +176,7 @@ def test_every_byte_is_accounted_for_whatever_goes_wrong(outcome):
 
 def everything():
     """Every fault of requests, seldom enough for hosts to be fed in between."""
-    of_hosts = {"operations": ["pool.add", "pool.get"], "probability": 0.003}
+    of_hosts = {"operations": ["pool.add", "pool.get"], "probability": 0.004}
     soon = 0.02  # of what happens a few times only, however few requests do the work
     some = {
         FaultKind.DELAY: {"delay_seconds": 0.5},
@@ -188,8 +188,8 @@ def everything():
         FaultKind.HUGE_REPLY: {"size_bytes": 4_000_000},
         FaultKind.VANISH: {"count": 3, "hosts": ["host-1001", "host-1002", "host-1003"]},
         FaultKind.JUMP_TIME: {"count": 2, "probability": soon, "jump_seconds": 5},
-        FaultKind.EXPIRE_SESSIONS: {"probability": 0.002},
-        FaultKind.UNAUTHENTICATED: {"probability": 0.002},
+        FaultKind.EXPIRE_SESSIONS: {"probability": 0.003},
+        FaultKind.UNAUTHENTICATED: {"probability": 0.003},
     }
     return [
         {"kind": kind, "seed": seed} | of_hosts | some.get(kind, {})
