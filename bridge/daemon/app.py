@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,8 @@ class Bridge:
         self._clock = time.monotonic
         self._beat = self._clock()
         self._metrics = Metrics()
-        self._planner = Planner(Policy(refill_below=config.feed.refill_below))
+        policy = Policy(refill_below=config.feed.refill_below)
+        self._planner = Planner(policy, phase=random.SystemRandom().random())
         maker = Maker(
             self._planner,
             self._metrics,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bridge.feed.drain import DrainEstimate
 from bridge.feed.policy import GROUP_BYTES
+from bridge.feed.sharing import Sharing
 
 if TYPE_CHECKING:
     from bridge.feed.decision import HostKey
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from bridge.feed.water import Need
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
-_SHARED_SECONDS = 600.0
-_SHARED_TRUST_SECONDS = 2.0
+_FRESH_SECONDS = 2.0
 _TIMEOUTS_OF_TRUST = 3.0
 _SHORTFALLS_BEFORE_HOLD = 2
 _HOLD_SECONDS = 5.0
@@ -80,6 +80,8 @@ class Host:
     serial: int
     contact_at: float
     """The last moment at which vCenter answered for it; before that, when it was added."""
+    phase: float = 0.0
+    """What sets the turns of this planner apart from another's, below 1."""
     drain: DrainEstimate = field(default_factory=DrainEstimate)
     state: HostState = HostState.NEW
     reason: str = ""
@@ -89,10 +91,12 @@ class Host:
     readings: int = 0
     visit_bytes: int | None = None
     """What the visit under way carries, 0 for a look; None between visits."""
+    topped_up: bool = False
+    """The last visit brought bytes that would else have lain idle."""
     not_before: float = 0.0
     setbacks: int = 0
     shortfalls: int = 0
-    shared_until: float = -math.inf
+    sharing: Sharing = field(default_factory=Sharing)
     undoubted_bytes: int = 0
     """What it held before the last interval; if that looked steep, a rise up to here undoes it."""
     low: bool = False
@@ -156,13 +160,17 @@ class Host:
 
     def shared_at(self, now: float) -> bool:
         """Say whether somebody else was seen to feed it lately."""
-        return now < self.shared_until
+        return now < self.sharing.until
+
+    def fresh_at(self, now: float) -> bool:
+        """Say whether nobody can have fed it much since its last reading."""
+        return self.state is HostState.READ and now - self.read_at <= _FRESH_SECONDS
 
     def trusted_at(self, now: float) -> bool:
         """Say whether its last reading is fresh enough to send bytes by."""
         trust = _TIMEOUTS_OF_TRUST * self.timeout_seconds
         if self.shared_at(now):
-            trust = min(trust, _SHARED_TRUST_SECONDS)
+            trust = min(trust, _FRESH_SECONDS)
         return self.state is HostState.READ and now - self.read_at <= trust
 
     def room_at(self, now: float) -> int:
@@ -189,21 +197,20 @@ class Host:
         seconds = now - self.read_at
         sent = self.visit_bytes or 0
         used = before.available_bytes + sent - after.available_bytes
-        tolerance = max(64, after.capacity_bytes >> 10)
+        tolerance = _tolerance(after)
         if after.capacity_bytes != before.capacity_bytes or seconds < 0.0:
             self.drain.skip()
             return
         if used < -tolerance:
             if not self.drain.unsettled or after.available_bytes > self.undoubted_bytes + sent:
-                self.shared_until = now + _SHARED_SECONDS
+                self.sharing.rose(now)
             self.drain.skip()
             return
         self.undoubted_bytes = before.available_bytes + sent
         plausible = (4.0 * self.drain.peak + 4096.0) * (seconds + 1.0)
         if plausible + tolerance < used <= sent + plausible and used * 2 > sent:
             self.shortfalls += 1
-            self.shared_until = now + _SHARED_SECONDS
-            if seconds < _SHARED_TRUST_SECONDS:
+            if seconds < _FRESH_SECONDS:
                 self.drain.skip()
                 return
         elif sent:
@@ -245,6 +252,10 @@ class Host:
         if level <= watermark and not self.drain.unsettled:
             floor = max(floor, min(third / 6.0, self.group.low / policy.low_looks_per_second))
         self.look_at = now + min(max(lead, floor), third * self._spread())
+        may_rise = level > refill and not self.topped_up and capacity - level > _tolerance(reading)
+        if self.sharing.listens(self._turn, may_rise=may_rise):
+            self.look_at = now + (self.look_at - now) / 2.0
+            self.top_up_at = math.inf
         self.look_by = min(self.look_deadline + 2.0 * third, self.dry_at)
 
     def _hold_seconds(self) -> float:
@@ -256,4 +267,14 @@ class Host:
     def _spread(self) -> float:
         """Return a share of the longest interval that keeps looks from coming all at once."""
         least = 0.75 if self.readings > _READINGS_TO_KNOW else 0.25
-        return least + (0.95 - least) * ((self.serial + self.readings) * _GOLDEN % 1.0)
+        return least + (0.95 - least) * self._turn
+
+    @property
+    def _turn(self) -> float:
+        """Return a number below 1 that is another one at every reading, and at every host."""
+        return (self.phase + (self.serial + self.readings) * _GOLDEN) % 1.0
+
+
+def _tolerance(reading: Reading) -> int:
+    """Return the bytes by which a level may be off without a meaning."""
+    return max(64, reading.capacity_bytes >> 10)

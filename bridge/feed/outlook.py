@@ -47,19 +47,26 @@ class Lateness:
 
 
 def outlook_of(host: Host, now: float) -> HostOutlook:
-    """Return what is known of one host."""
+    """Return what is known of one host.
+
+    What somebody else brings looks like a lower drain; unfed, the host would use what it used when
+    nobody came in between, which is the most that was seen.
+    """
     reading = host.reading
+    level, shared = host.level_at(now), host.shared_at(now)
+    drain = host.drain.possible if shared else host.drain.until_used(level)
+    to_dry = level / drain if shared else max(0.0, host.dry_at - now)
     return HostOutlook(
         key=host.key,
         state=host.state,
         reason=host.reason,
         in_visit=host.visit_bytes is not None,
-        shared=host.shared_at(now),
-        available_bytes=int(host.level_at(now)) if reading else None,
+        shared=shared,
+        available_bytes=int(level) if reading else None,
         capacity_bytes=reading.capacity_bytes if reading else None,
         low_watermark_bytes=reading.low_watermark_bytes if reading else None,
-        drain_bytes_per_second=host.drain.until_used(host.level_at(now)),
-        seconds_to_dry=max(0.0, host.dry_at - now) if reading else None,
+        drain_bytes_per_second=drain,
+        seconds_to_dry=to_dry if reading else None,
         seconds_since_reading=now - host.read_at if reading else None,
         late_share=(now - host.look_deadline) * 3.0 / host.timeout_seconds,
     )

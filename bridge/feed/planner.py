@@ -16,6 +16,7 @@ from bridge.feed.hoststate import Host, HostState, Reading
 from bridge.feed.outlook import HostOutlook, Lateness, lateness_of, outlook_of
 from bridge.feed.policy import GROUP_BYTES, Policy, Stock
 from bridge.feed.portion import Portion
+from bridge.feed.topups import TopUps
 from bridge.feed.turns import Group, Queue
 
 if TYPE_CHECKING:
@@ -30,14 +31,17 @@ _UNCERTAIN_SECONDS_MOST = 30.0
 class Planner:
     """Decides over one fleet, which may belong to several vCenters (groups)."""
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, *, phase: float = 0.0) -> None:
+        """Go by this policy; planners of another phase, from 0 to 1, look at other moments."""
         self._policy = policy or Policy()
+        self._phase = phase
         self._portion = Portion(self._policy)
         self._hosts: dict[HostKey, Host] = {}
         self._groups: dict[str, Group] = {}
         self._serials = 0
         self._in_flight_bytes = 0
         self._fed_last = False
+        self._top_ups = TopUps()
 
     def __len__(self) -> int:
         return sum(not host.leaving for host in self._hosts.values())
@@ -64,7 +68,8 @@ class Planner:
         host = self._hosts.get(key)
         if host is None:
             self._serials += 1
-            host = Host(key, self._group(key[0]), serial=self._serials, contact_at=now)
+            group = self._group(key[0])
+            host = Host(key, group, self._serials, contact_at=now, phase=self._phase)
             host.dry_at = host.look_at = now
             host.look_by = now + self._policy.imminent_seconds
             self._hosts[key] = host
@@ -108,13 +113,19 @@ class Planner:
             until = min(until, size.enough_at)
         if look is not None:
             return self._look(look, needy, now)
-        if needy is None and self._portion.wants_small_rooms:
-            spare = _first([group.top_ups for group in free])
-            if spare is not None and (size := self._portion.size(spare)).n_bytes:
-                return _bring(spare, size.n_bytes, now)
+        if needy is None and stock.nearly_full(self._in_flight_bytes):
+            if self._portion.wants_small_rooms:
+                spare = _first([group.top_ups for group in free])
+                if spare is not None and (size := self._portion.size(spare)).n_bytes:
+                    return _bring(spare, size.n_bytes, now)
+            elif (spare := self._top_ups.first(now, free)) is not None:
+                if now < self._top_ups.next_at:
+                    until = min(until, self._top_ups.next_at)
+                elif n_bytes := self._top_ups.size(spare, now, stock.available_bytes):
+                    return Feed(spare.key, n_bytes)
         return Idle(until if until < math.inf else None)
 
-    def begun(self, key: HostKey, n_bytes: int, now: float) -> None:  # noqa: ARG002
+    def begun(self, key: HostKey, n_bytes: int, now: float) -> None:
         """Note that a visit started: a look if n_bytes is 0."""
         host = self._hosts[key]
         if host.visit_bytes is not None:
@@ -122,6 +133,7 @@ class Planner:
         host.visit_bytes = n_bytes
         self._in_flight_bytes += n_bytes
         self._fed_last = n_bytes > 0
+        self._top_ups.begun(host, n_bytes, now, self._policy.top_ups_per_second)
         _unsort(host)
 
     def observed(self, key: HostKey, reading: Reading, now: float) -> None:
@@ -134,6 +146,7 @@ class Planner:
         host.schedule(now, self._policy)
         _count_drain(host, host.drain.far, host.drain.peak)
         self._sort(host, now)
+        self._top_ups.read(host, now)
 
     def absent(self, key: HostKey, reason: str, now: float) -> None:
         """Note that the host cannot be fed (disabled, disconnected, not found, refused)."""

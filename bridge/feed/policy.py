@@ -27,6 +27,9 @@ class Policy:
     low_looks_per_second: float = 150.0
     """What looks at hosts below their watermark may add up to in a group, beyond a look each in an
     eighteenth of its timeout."""
+    top_ups_per_second: float = 25.0
+    """How many hosts get bytes that would else lie idle before a look at them is due, so that an
+    outage finds hosts full; while the HSM falls short of what they use, it may be more."""
     imminent_seconds: float = 10.0
     """A host that runs dry within this time is fed before any look that can wait."""
 
@@ -37,6 +40,8 @@ class Policy:
             raise ValueError("max_add_bytes and min_feed_bytes must be at least 3")
         if self.min_look_seconds <= 0.0 or self.low_looks_per_second <= 0.0:
             raise ValueError("min_look_seconds and low_looks_per_second must be over 0")
+        if self.top_ups_per_second <= 0.0:
+            raise ValueError("top_ups_per_second must be over 0")
         if self.imminent_seconds < 0.0:
             raise ValueError("imminent_seconds must be at least 0")
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from bridge.feed.drain import DrainEstimate
@@ -77,38 +79,68 @@ def test_an_empty_host_says_nothing_of_its_drain():
     assert (h.drain.near, h.drain.far) == learnt
 
 
-def test_a_rise_that_nobody_here_caused_marks_it_as_shared():
+def fed_by_others(host: Host, now: float) -> None:
+    visit(host, now, 0, 330 * KIB)
+    visit(host, now + 10.0, 0, 320 * KIB)
+    visit(host, now + 20.0, 0, 350 * KIB)
+
+
+def test_rises_that_nobody_here_caused_mark_it_as_shared():
     h = host(300 * KIB)
-    visit(h, 20.0, 0, 330 * KIB)
-    assert h.shared_at(20.0)
-    assert h.drain == DrainEstimate()
+    fed_by_others(h, 20.0)
+    assert h.shared_at(40.0)
+    assert h.drain.near == pytest.approx(1024)
 
 
-def test_a_rise_over_what_was_sent_marks_it_as_shared():
+@pytest.mark.parametrize("odd", [CAPACITY, 330 * KIB])
+def test_one_rise_may_be_an_odd_reading(odd):
     h = host(300 * KIB)
-    visit(h, 1.0, 9 * KIB, CAPACITY)
-    assert h.shared_at(1.0)
+    visit(h, 20.0, 0, odd)
+    for turn in range(2, 9):
+        visit(h, 20.0 * turn, 0, (300 - 20 * turn) * KIB)
+    assert not h.shared_at(160.0)
 
 
-def test_a_rise_far_below_what_was_sent_marks_it_as_shared():
+def test_rises_over_what_was_sent_mark_it_as_shared():
     h = host(300 * KIB)
-    visit(h, 0.1, 120 * KIB, 310 * KIB)
-    assert h.shared_at(0.1)
-    assert h.drain == DrainEstimate()
+    for now in (1.0, 21.0):
+        visit(h, now, 9 * KIB, CAPACITY)
+        visit(h, now + 10.0, 0, 502 * KIB)
+    assert h.shared_at(31.0)
+
+
+def test_a_rise_below_what_was_sent_is_a_steep_drain_or_a_host_that_does_not_take():
+    """Whoever else adds to it can only leave it higher, or full."""
+    h = host(300 * KIB)
+    for turn in range(9):
+        visit(h, turn + 1.0, 120 * KIB, 310 * KIB - turn * KIB)
+    assert not h.shared_at(9.0)
 
 
 def test_a_shared_host_gets_headroom_and_a_fresh_look():
     h = host(300 * KIB)
-    visit(h, 20.0, 0, 330 * KIB)
-    assert h.room_at(20.0) == 150 * KIB
-    assert h.trusted_at(21.0)
-    assert not h.trusted_at(23.0)
+    fed_by_others(h, 20.0)
+    assert h.room_at(40.0) == 130 * KIB - 1
+    assert h.trusted_at(41.0)
+    assert not h.trusted_at(43.0)
+
+
+def test_every_few_readings_it_is_left_alone_to_see_whether_somebody_else_feeds():
+    h = host(505 * KIB)
+    waits = []
+    for turn in range(1, 25):
+        now = 20.0 * turn
+        visit(h, now, 0, 500 * KIB)
+        waits.append((h.look_at - now, h.top_up_at))
+    alone = [wait for wait, top_up_at in waits if top_up_at == math.inf]
+    assert 2 <= len(alone) <= 3
+    assert max(alone) < 10.0 < min(wait for wait, top_up_at in waits[3:] if top_up_at < math.inf)
 
 
 def test_sharing_is_forgotten_when_it_does_not_show_any_more():
     h = host(300 * KIB)
-    visit(h, 20.0, 0, 330 * KIB)
-    assert not h.shared_at(621.0)
+    fed_by_others(h, 20.0)
+    assert not h.shared_at(641.0)
 
 
 def test_a_burst_between_two_looks_is_drain_and_not_sharing():
@@ -130,11 +162,12 @@ def test_one_odd_reading_is_not_taken_for_somebody_else_who_feeds(sent):
     assert h.drain.near == pytest.approx(1024, rel=0.01)
 
 
-def test_a_steep_fall_and_a_rise_over_where_it_came_from_is_somebody_else_who_feeds():
+def test_steep_falls_and_rises_over_where_they_came_from_are_somebody_else_who_feeds():
     h = host(400 * KIB)
-    visit(h, 20.0, 0, 100 * KIB)
-    visit(h, 22.0, 0, 420 * KIB)
-    assert h.shared_at(22.0)
+    for now in (20.0, 40.0):
+        visit(h, now, 0, 100 * KIB)
+        visit(h, now + 2.0, 0, 420 * KIB + int(now) * KIB)
+    assert h.shared_at(42.0)
 
 
 def test_a_host_that_takes_nothing_is_held_back_longer_and_longer():

@@ -11,6 +11,8 @@ KIB = 1024
 CAPACITY = 512 * KIB
 WATERMARK = 104857
 PLENTY = Stock(2048 * KIB, 2048 * KIB, 1e6)
+ENOUGH = Stock(1024 * KIB, 2048 * KIB, 1e6)
+"""Bytes for everybody, and an HSM that has space for more."""
 NOTHING = Stock(0, 2048 * KIB, 0.0)
 OPEN = {"vc"}
 
@@ -147,8 +149,8 @@ def test_a_full_host_is_looked_at_within_a_third_of_its_timeout():
 
 def test_a_look_that_is_due_brings_bytes_when_there_is_room():
     planner = fleet({"a": CAPACITY - 20 * KIB})
-    until = idle(planner, 0.0)
-    assert planner.decide(until, PLENTY, OPEN) == Feed(key("a"), 20 * KIB - 20 * KIB % 3)
+    until = idle(planner, 0.0, ENOUGH)
+    assert planner.decide(until, ENOUGH, OPEN) == Feed(key("a"), 20 * KIB - 20 * KIB % 3)
 
 
 def test_without_bytes_a_look_that_is_due_is_a_look():
@@ -227,7 +229,7 @@ def test_a_host_that_uses_much_more_than_most_is_refilled_sooner():
             planner.begun(key(name), 0, now)
             planner.observed(key(name), reading(int(level * KIB)), now)
     assert feed(planner, 20.0).key == key("steep")
-    assert idle(fleet({"alone": 470 * KIB}), 0.0) > 1.0
+    assert idle(fleet({"alone": 470 * KIB}), 0.0, ENOUGH) > 1.0
 
 
 @pytest.mark.parametrize(("hosts", "seconds"), [(30, 1.0), (300, 2.0), (3000, 10.0 / 3.0)])
@@ -280,7 +282,29 @@ def test_who_sank_below_the_watermark_unseen_counts_among_those_below():
 def test_an_hsm_that_falls_short_is_not_left_standing():
     planner = fleet({f"h{i}": CAPACITY - 6 * KIB for i in range(30)})
     assert feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 10 * KIB)).n_bytes == 6 * KIB
-    assert idle(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 1e6)) > 1.0
+    assert idle(planner, 0.0, ENOUGH) > 1.0
+
+
+def test_bytes_that_lie_idle_fill_hosts_one_after_another():
+    planner = fleet({"a": 500 * KIB, "b": 505 * KIB}, Policy(top_ups_per_second=10.0))
+    assert feed(planner, 0.0) == Feed(key("a"), 12 * KIB)
+    planner.begun(key("a"), 12 * KIB, 0.0)
+    assert idle(planner, 0.0) == pytest.approx(0.1)
+    assert idle(planner, 0.0, ENOUGH) > 0.1
+    assert not isinstance(planner.decide(0.1, NOTHING, OPEN), Feed)
+    assert feed(planner, 0.1) == Feed(key("b"), 7 * KIB - 1)
+
+
+def test_a_host_is_not_filled_with_idle_bytes_by_a_reading_of_long_ago():
+    planner = fleet({"a": 500 * KIB})
+    until = idle(planner, 0.0, ENOUGH)
+    assert until > 3.0
+    assert idle(planner, 3.0) == until
+    assert feed(fleet({"a": 500 * KIB}), 1.0).key == key("a")
+
+
+def test_a_standby_leaves_bytes_idle_that_nobody_low_wants():
+    assert idle(fleet({"a": 350 * KIB}, Policy(refill_below=0.5)), 0.0) > 1.0
 
 
 def test_requests_under_way_count_as_space_the_hsm_does_not_have():
@@ -437,6 +461,7 @@ def test_it_says_how_late_looks_are():
         {"min_feed_bytes": 0},
         {"min_look_seconds": 0.0},
         {"low_looks_per_second": 0.0},
+        {"top_ups_per_second": 0.0},
         {"imminent_seconds": -1.0},
     ],
 )
