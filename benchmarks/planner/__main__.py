@@ -4,7 +4,9 @@ Prints a table, and writes the figures as JSON and as a plot if told where. Noth
 the CPU per visit depends on the machine. What the planner is held against is the clairvoyant bound
 (tests/support/clairvoyant.py): drains, bursts and outages known beforehand, hosts looked at without
 delay. No planner knows bursts beforehand, so for these a second bound says how far one could come
-that knows and sees everything else (benchmarks/planner/foresight.py).
+that knows and sees everything else (benchmarks/planner/foresight.py), and the planner runs once
+more with every level told to it once a second: what is between it and itself is for want of looks,
+what is between that and the bound is policy.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.planner.cost import Cost, cost
-from benchmarks.planner.measure import DECIDERS, Figures, bounds, measure
+from benchmarks.planner.cost import Cost, cost, fit
+from benchmarks.planner.measure import DECIDERS, INFORMED, Figures, bounds, measure
 from benchmarks.planner.plot import draw
 from benchmarks.planner.scenarios import large, small
 
@@ -33,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.planner", description=__doc__)
     parser.add_argument("--hosts", type=int, default=300, help="hosts in the full matrix")
     parser.add_argument("--large", type=int, nargs="*", default=[2500, 10_000, 100_000])
+    parser.add_argument("--seeds", type=int, default=1, help="draw drains anew so many times")
     parser.add_argument("--only", default="", help="only scenarios with this in their name")
     parser.add_argument("--jobs", type=int, default=1, help="scenarios that run side by side")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -42,7 +46,11 @@ def main() -> None:
 
     figures: list[Figures] = []
     print(HEADER)
-    scenarios = [*small(options.hosts), *large(options.large)]
+    scenarios = [
+        replace(scenario, seed=seed)
+        for scenario in [*small(options.hosts), *large(options.large)]
+        for seed in range(options.seeds if scenario.drain != "constant" else 1)
+    ]
     with ProcessPoolExecutor(options.jobs) as pool:
         for rows in pool.map(compare, [s for s in scenarios if options.only in s.name]):
             figures += rows
@@ -51,11 +59,15 @@ def main() -> None:
     for n in options.scaling:
         scaling.append(cost(n))
         print("{:>7} hosts: {:5.1f} us per visit, {:5.1f} per decision".format(*scaling[-1]))
+    growth = fit(scaling) if len(scaling) > 1 else None
+    if growth:
+        print("us per decision = {:.1f} + {:.2f} log2(hosts), r2 {:.2f}".format(*growth))
     if options.json:
         document = {
             "environment": environment(),
             "figures": [f.as_json() for f in figures],
             "microseconds": [c._asdict() for c in scaling],
+            "microseconds_fit": growth and growth._asdict(),
         }
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     if options.plot:
@@ -64,7 +76,8 @@ def main() -> None:
 
 def compare(scenario: Scenario) -> list[Figures]:
     bound = bounds(scenario)
-    return [measure(scenario, decider, bound) for decider in DECIDERS]
+    told = [INFORMED] if scenario.drain == "bursty" else []
+    return [measure(scenario, decider, bound) for decider in [*DECIDERS, *told]]
 
 
 HEADER = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import statistics
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ from bridge.feed.planner import Planner
 from tests.support.virtual_fleet import VirtualFleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from bridge.feed.decision import Decision, HostKey
     from bridge.feed.hoststate import Reading
@@ -29,6 +30,22 @@ class Cost(NamedTuple):
     """A visit with its report and with the answers "nothing yet" in between."""
     per_decision: float
     """The same, by answers of any kind."""
+
+
+class Growth(NamedTuple):
+    """Microseconds per decision as a line over the binary logarithm of the number of hosts."""
+
+    at_one_host: float
+    per_doubling: float
+    r2: float
+    """The share of the variance that the line explains."""
+
+
+def fit(costs: Sequence[Cost]) -> Growth:
+    doublings = [math.log2(cost.hosts) for cost in costs]
+    micros = [cost.per_decision for cost in costs]
+    slope, start = statistics.linear_regression(doublings, micros)
+    return Growth(start, slope, statistics.correlation(doublings, micros) ** 2)
 
 
 class _Recorded:
@@ -63,7 +80,7 @@ def cost(hosts: int) -> Cost:
     fleet = VirtualFleet(recorded, crowd, supply, concurrency=scenario.concurrency)
     fleet.run(scenario.seconds)
     least = math.inf
-    for _ in range(_REPLAYS if hosts <= 10_000 else 1):
+    for _ in range(_REPLAYS if hosts <= 10_000 else 2):
         planner = Planner()
         gc.collect()
         began = time.process_time()

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.planner.baselines import RoundRobin, ThresholdInListOrder
 from benchmarks.planner.foresight import unforeseen_seconds
+from benchmarks.planner.informed import Informed
 from bridge.feed.planner import Planner
 from tests.support.clairvoyant import clairvoyant_seconds
 from tests.support.virtual_fleet import Decider, VirtualFleet, VirtualHost
@@ -24,6 +25,8 @@ DECIDERS: dict[str, Callable[[], Decider]] = {
     "round-robin": RoundRobin,
     "threshold": ThresholdInListOrder,
 }
+INFORMED = "informed"
+"""The planner that is told every level once a second."""
 _SAMPLES = 100
 _ANEW_SECONDS = 20.0
 
@@ -92,9 +95,8 @@ def measure(scenario: Scenario, decider: str, bound: Bounds) -> Figures:
     hosts, supply, outages = scenario.build()
     starting = sum(host.capacity - host.level for host in hosts)
     reserve = supply.level
-    fleet = VirtualFleet(
-        DECIDERS[decider](), hosts, supply, concurrency=scenario.concurrency, outages=outages
-    )
+    mind = Informed(hosts) if decider == INFORMED else DECIDERS[decider]()
+    fleet = VirtualFleet(mind, hosts, supply, concurrency=scenario.concurrency, outages=outages)
     lowest = []
     for sample in range(1, _SAMPLES + 1):
         fleet.run(scenario.seconds * sample / _SAMPLES)

@@ -20,6 +20,7 @@ def draw(figures: Sequence[Figures], scaling: Sequence[Cost], path: Path) -> Non
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
+    figures = [f for f in figures if f.decider in COLOURS]
     scarce = [f for f in figures if f.share_of_bound is not None]
     fig, axes = plt.subplots(1, 3, figsize=(17, 5.2), width_ratios=[1.4, 1, 0.8])
     bars, lines, cost = axes

@@ -16,6 +16,7 @@ FULL = 512 * KIB
 HOSTS_PER_VCENTER = 2500
 RING = 2048 * KIB
 _LARGE_HOST_SECONDS = 2e6
+_SEEDS_APART = 1_000_003
 
 
 class Spell(NamedTuple):
@@ -76,6 +77,8 @@ class Scenario:
     start: float = 1.0
     hsm_outage: tuple[float, float] | None = None
     vcenter_outage: tuple[float, float] | None = None
+    seed: int = 0
+    """Other dice for drains that are drawn."""
 
     @property
     def name(self) -> str:
@@ -86,6 +89,8 @@ class Scenario:
             parts.append("HSM away {:g}-{:g} s".format(*self.hsm_outage))
         if self.vcenter_outage:
             parts.append("vCenter away {:g}-{:g} s".format(*self.vcenter_outage))
+        if self.seed:
+            parts.append(f"seed {self.seed}")
         return ", ".join(parts)
 
     @property
@@ -101,7 +106,9 @@ class Scenario:
         make = DRAINS[self.drain]
         hosts = [
             VirtualHost(
-                (f"vc{i // HOSTS_PER_VCENTER % 4}", f"host-{i}"), make(i), self.start * FULL
+                (f"vc{i // HOSTS_PER_VCENTER % 4}", f"host-{i}"),
+                make(self.seed * _SEEDS_APART + i),
+                self.start * FULL,
             )
             for i in range(self.hosts)
         ]
