@@ -118,9 +118,10 @@ class Crew:
         await asyncio.gather(*sites, return_exceptions=True)
         closing = [site.close() for site in self.sites.values()]
         closing += [source.stop() for source in self.sources]
-        await asyncio.gather(
-            *closing, *self._tasks.values(), *self._leaving, return_exceptions=True
-        )
+        await asyncio.gather(*closing, return_exceptions=True)
+        for task in self._tasks.values():
+            task.cancel()  # one that pauses after a defect would begin its source anew
+        await asyncio.gather(*self._tasks.values(), *self._leaving, return_exceptions=True)
         for source in self.sources:
             self.say_account(source)
 
@@ -168,6 +169,7 @@ class Crew:
             await self._until(lambda: _is_used_up(supply))
         await source.stop()
         self.supply.remove(supply)
+        task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await self._until(lambda: not supply.account().in_flight, _REQUESTS_SECONDS)
         self.say_account(source)

@@ -93,8 +93,11 @@ class Preparation:
         closing += [source.stop() for source, _ in self.sources.values()]
         if self.server is not None:
             closing.append(self.server.stop())
+        await asyncio.gather(*closing, return_exceptions=True)
         tasks = [task for _, task in self.sources.values()]
-        await asyncio.gather(*closing, *tasks, return_exceptions=True)
+        for task in tasks:
+            task.cancel()  # one that pauses after a defect would begin its source anew
+        await asyncio.gather(*tasks, return_exceptions=True)
         for source, _ in self.sources.values():
             self._crew.say_account(source)
 

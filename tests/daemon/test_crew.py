@@ -16,10 +16,14 @@ DEADLINE_SECONDS = 20
 
 
 @pytest.fixture
-def source(token):
-    config = HsmConfig(
+def config(token):
+    return HsmConfig(
         name="one", module=token.module, env=token.environment, sessions=1, reserve=256 * 1024
     )
+
+
+@pytest.fixture
+def source(config):
     return Source(config)
 
 
@@ -54,3 +58,22 @@ async def test_what_comes_back_late_is_used_up_as_well(source):
     assert account.purged == 0
     assert account.delivered == account.published > 100_000
     await crew.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_source_that_has_a_defect_can_be_ended(config, replaced):
+    def broken():
+        raise RuntimeError("a defect")
+
+    crew = Crew(Planner(), structlog.stdlib.get_logger(), lambda _code: None)
+    crew.add_source(Source(config, clock=broken))
+    with structlog.testing.capture_logs() as events:
+        crew.begin()
+        await until(lambda: any(event.get("exc_info") for event in events))
+        if replaced:
+            crew.remove_source(crew.sources[0], use_up=False)
+        async with asyncio.timeout(10):
+            await crew.close()
+    n_starts = len(events)
+    await asyncio.sleep(1.5)
+    assert len(events) == n_starts
