@@ -81,4 +81,10 @@ def _shown_on(screen: Console) -> Iterator[Callable[[RenderableType], None]]:
         yield screen.print
         return
     with Live(console=screen, auto_refresh=False) as live:
-        yield partial(live.update, refresh=True)
+        yield partial(_redraw, live)
+
+
+def _redraw(live: Live, what: RenderableType) -> None:
+    if not live.console.is_terminal:  # it was closed, of which rich says nothing
+        raise BrokenPipeError
+    live.update(what, refresh=True)

@@ -113,6 +113,16 @@ def test_a_watch_that_is_told_to_end_logs_out(twin, configured):
     assert twin.state()["sessions"]["alive"] == 0
 
 
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_watch_ends_with_its_terminal(twin, configured, term):
+    with Terminal() as terminal:
+        watch = terminal.run("hosts", "--watch", "--config", configured(), term=term)
+        terminal.read_until("if nobody feeds it")
+        terminal.hang_up()
+        assert watch.wait(20) == 1
+    assert twin.state()["sessions"]["alive"] == 0
+
+
 def test_a_terminal_that_cannot_redraw_gets_one_window_after_the_other(configured):
     with Terminal() as terminal:
         watch = terminal.run("hosts", "--watch", "--config", configured(), term="dumb")

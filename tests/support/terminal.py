@@ -30,7 +30,13 @@ class Terminal:
             process.kill()
             process.wait()
         os.close(self._end)
-        os.close(self._main)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close it, as a window is closed; no signal says so to what runs in it."""
+        if self._main >= 0:
+            os.close(self._main)
+            self._main = -1
 
     def run(self, *words: object, term: str = "xterm") -> subprocess.Popen[bytes]:
         """Start `entropy-bridge WORDS` in it."""
