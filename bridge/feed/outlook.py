@@ -21,7 +21,6 @@ class HostOutlook:
     key: HostKey
     state: HostState
     reason: str
-    in_visit: bool
     shared: bool
     available_bytes: int | None
     capacity_bytes: int | None
@@ -60,7 +59,6 @@ def outlook_of(host: Host, now: float) -> HostOutlook:
         key=host.key,
         state=host.state,
         reason=host.reason,
-        in_visit=host.visit_bytes is not None,
         shared=shared,
         available_bytes=int(level) if reading else None,
         capacity_bytes=reading.capacity_bytes if reading else None,

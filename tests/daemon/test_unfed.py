@@ -16,7 +16,6 @@ def hosts(n_unavailable, n_fed=5, reason="unavailable"):
             key=("site-a", f"host-{n}"),
             state=state,
             reason=reason if state is HostState.ABSENT else "",
-            in_visit=False,
             shared=False,
             available_bytes=None,
             capacity_bytes=None,
