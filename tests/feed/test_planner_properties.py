@@ -130,7 +130,7 @@ class Fleet(RuleBasedStateMachine):
             told = self.hosts[other].told
             waits = (
                 other[0] in open_groups
-                and not outlook.in_visit
+                and self.hosts[other].carries is None
                 and not outlook.shared
                 and outlook.state is HostState.READ
                 and self.hosts[other].held_until <= self.now
@@ -203,8 +203,8 @@ class Fleet(RuleBasedStateMachine):
         outlooks = {outlook.key: outlook for outlook in self.planner.outlook(self.now)}
         assert outlooks.keys() == self.hosts.keys()
         assert len(self.planner) == len(self.hosts)
-        for key, outlook in outlooks.items():
-            assert outlook.in_visit == (self.hosts[key].carries is not None)
+        for key, truth in self.hosts.items():
+            assert (self.planner._hosts[key].visit_bytes is None) == (truth.carries is None)
 
     @invariant()
     def the_books_are_in_order(self) -> None:
