@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from bridge.config.elf import other_processor
 from bridge.config.errors import ConfigError, Problem
 from bridge.config.models import BridgeConfig, HsmConfig, VCenterConfig
 from bridge.config.secrets import Warn, check_secret_file
@@ -53,7 +54,7 @@ def _state_problems(state_dir: Path | None) -> Iterator[Problem]:
 
 
 def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:
-    wrong = _not_a_file(hsm.module)
+    wrong = _not_a_file(hsm.module) or other_processor(hsm.module)
     if wrong:
         yield Problem(
             f"hsm.{hsm.name}.module",
@@ -88,15 +89,16 @@ def _vcenter_problems(vcenter: VCenterConfig, warn: Warn | None) -> Iterator[Pro
 
 def _not_a_file(path: Path) -> str:
     try:
-        with path.open("rb"):
-            pass
-        return "" if stat.S_ISREG(path.stat().st_mode) else "is not a file"
+        # Looked at before it is opened, which would wait at a pipe for somebody to write.
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            with path.open("rb"):
+                return ""
+        return "is a directory" if stat.S_ISDIR(mode) else "is not a file"
     except FileNotFoundError:
         return "does not exist"
     except PermissionError:
         return "may not be read by this user"
-    except IsADirectoryError:
-        return "is a directory"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 

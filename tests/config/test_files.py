@@ -50,6 +50,35 @@ def test_a_module_that_is_a_folder(folder):
     assert "libpkcs11.so is a directory" in complaint(folder)
 
 
+@pytest.mark.parametrize("name", ["libpkcs11.so", "pin", "password", "ca.pem"])
+def test_a_pipe_is_not_waited_for(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert f"{folder}/{name} is not a file" in complaint(folder)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (
+            b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x03\x00\x03\x00",
+            "is built for x86 (32 bits), and",
+        ),
+        (b"\x7fELF\x02\x02\x01" + bytes(9) + b"\x00\x03\x00\x16", "is built for S/390 (64 bits)"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\xfe\xca", "for machine 51966 (64 bits)"),
+    ],
+)
+def test_a_module_for_another_processor(folder, header, words):
+    (folder / "libpkcs11.so").write_bytes(header)
+    assert words in complaint(folder)
+    assert complaint(folder).endswith("; name the PKCS#11 library that the HSM's vendor delivers")
+
+
+def test_a_module_for_this_processor(folder):
+    (folder / "libpkcs11.so").write_bytes(Path("/proc/self/exe").read_bytes()[:64])
+    check_files(load(folder / "bridge.toml"))
+
+
 def test_a_missing_pin_file(folder):
     (folder / "pin").unlink()
     assert "hsm.luna.pin_file: cannot read" in complaint(folder)
