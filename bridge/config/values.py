@@ -86,7 +86,7 @@ class Size:
 
 def _no_control_characters(text: str) -> str:
     if not text.isprintable():
-        raise ValueError("holds control characters; remove them")
+        raise ValueError("holds control characters; remove them, and write a backslash twice")
     return text
 
 
@@ -129,6 +129,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _is_host(text: str) -> bool:
+    try:
+        text.encode("idna")  # as the resolver will have it; raises for what no name can be
+    except UnicodeError:
+        return False
+    if ":" in text or re.fullmatch(r"[\d.]*\d", text):
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            return False
+    return re.fullmatch(r"[\w.:-]+", text) is not None
+
+
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -137,7 +150,7 @@ def _url(text: str) -> str:
         raise ValueError("is not a URL; write https://vcenter.example.com") from error
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user name; use username and password_file or password_credential")
-    if parts.scheme not in {"http", "https"} or not host or not re.fullmatch(r"[\w.:-]+", host):
+    if parts.scheme not in {"http", "https"} or port == 0 or not _is_host(host):
         raise ValueError("is not a URL of a vCenter; write https://vcenter.example.com")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("has something behind the host name; write only https://HOST or HOST:PORT")

@@ -76,6 +76,8 @@ def test_size_text_reads_back(n_bytes):
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://[::1]:1", "http://[::1]:1"),
         ("http://localhost", "http://localhost"),
+        ("https://vc_1.example.com.", "https://vc_1.example.com."),
+        ("https://münchen.example", "https://münchen.example"),
     ],
 )
 def test_urls(url, kept):
@@ -98,6 +100,12 @@ def test_urls(url, kept):
         "vcenter.example.com",
         "https://a b",
         "https://a\\b",
+        "https://..",
+        "https://vc..example.com",
+        f"https://{'a' * 64}.example.com",
+        "https://999.1.1.1",
+        "https://10.0.0",
+        "https://vcenter.example.com:0",
     ],
 )
 def test_no_urls(url):
