@@ -15,6 +15,17 @@ FILE_BYTES_MAX = 1024 * 1024
 
 Need = Literal["hsm", "vcenter"]
 
+_BACKSLASH = "write a backslash twice (DOMAIN\\\\user), or the text in 'single quotes'"
+# By what the parser says.
+_TOML_TIPS = {
+    "Invalid value": 'write a text in straight quotes ("…"), and true or false in small letters',
+    "Unescaped '\\'": _BACKSLASH,
+    "Invalid hex value": _BACKSLASH,
+    "twice": "give each table a name of its own",
+    "Cannot overwrite a value": "a setting is there twice; keep one",
+    "Expected '='": 'write one setting in a line, as in name = "value"',
+}
+
 _NEEDS: dict[Need, Problem] = {
     "hsm": Problem("hsm", "no HSM is configured; add a table such as [hsm.luna]"),
     "vcenter": Problem("vcenter", "no vCenter is configured; add a table such as [vcenter.site-a]"),
@@ -75,10 +86,15 @@ def _tables(document: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not valid TOML: {error}") from None
+        raise ConfigError(f"is not valid TOML: {error}{_toml_tip(str(error))}") from None
     except (ValueError, RecursionError):
         # digits or brackets without end
         raise ConfigError("is not valid TOML: a number or a nesting is out of bounds") from None
+
+
+def _toml_tip(error: str) -> str:
+    """Say what to write instead, where the parser's words tell nobody who does not know TOML."""
+    return next((f"; {tip}" for words, tip in _TOML_TIPS.items() if words in error), "")
 
 
 def _named_tables(tables: dict[str, object]) -> list[Problem]:
