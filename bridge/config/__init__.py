@@ -1,7 +1,12 @@
 """The configuration: models, loading, and messages that say what to do."""
 
 from bridge.config.errors import ConfigError, Problem, one_line
-from bridge.config.files import check_files, check_hsm_files, check_state_dir
+from bridge.config.files import (
+    check_files,
+    check_hsm_files,
+    check_state_dir,
+    check_vcenter_files,
+)
 from bridge.config.load import load, parse
 from bridge.config.models import (
     BridgeConfig,
@@ -27,6 +32,7 @@ __all__ = [
     "check_files",
     "check_hsm_files",
     "check_state_dir",
+    "check_vcenter_files",
     "effective",
     "json_schema",
     "load",

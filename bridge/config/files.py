@@ -3,6 +3,7 @@
 import os
 import ssl
 import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def check_state_dir(state_dir: Path | None) -> None:
 def check_hsm_files(hsm: HsmConfig, warn: Warn | None = None) -> None:
     """Raise a ConfigError if this HSM's module or PIN cannot be used."""
     problems = list(_hsm_problems(hsm, warn))
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_vcenter_files(vcenter: VCenterConfig, warn: Warn | None = None) -> None:
+    """Raise a ConfigError if this vCenter's password or CA file cannot be used."""
+    problems = list(_vcenter_problems(vcenter, warn))
     if problems:
         raise ConfigError(problems)
 
@@ -80,11 +88,9 @@ def _vcenter_problems(vcenter: VCenterConfig, warn: Warn | None) -> Iterator[Pro
         return
     wrong = _not_a_file(vcenter.ca_file) or _not_certificates(vcenter.ca_file)
     if wrong:
-        yield Problem(
-            f"vcenter.{vcenter.name}.ca_file",
-            f"{vcenter.ca_file} {wrong}; get the certificates from "
-            f"{vcenter.url}/certs/download.zip",
-        )
+        if ";" not in wrong:
+            wrong += f"; get the certificates from {vcenter.url}/certs/download.zip"
+        yield Problem(f"vcenter.{vcenter.name}.ca_file", f"{vcenter.ca_file} {wrong}")
 
 
 def _not_a_file(path: Path) -> str:
@@ -107,5 +113,7 @@ def _not_certificates(path: Path) -> str:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
     except (ssl.SSLError, OSError):
+        if zipfile.is_zipfile(path):  # what vCenter offers for download is one
+            return "is a zip archive; unpack it and name the file in certs/lin"
         return "holds no certificate in PEM form"
     return ""

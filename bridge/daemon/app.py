@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bridge.config import ConfigError
+from bridge.config import ConfigError, check_hsm_files
 from bridge.daemon.behind import Behind
 from bridge.daemon.crew import Crew
 from bridge.daemon.exits import Exit
@@ -80,6 +80,7 @@ class Bridge:
         )
         self._crew = Crew(self._planner, self._log, self._end)
         for hsm in config.hsm.values():
+            check_hsm_files(hsm, self._log.warning)
             self._crew.add_source(maker.source(hsm))
         for vcenter in config.vcenter.values():
             password = vcenter.password(self._log.warning)

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bridge.config import ConfigError, check_hsm_files, check_state_dir
+from bridge.config import (
+    ConfigError,
+    check_hsm_files,
+    check_state_dir,
+    check_vcenter_files,
+)
 from bridge.daemon.oneshot import Fleet
 from bridge.source.errors import SourceError
 from bridge.source.oneshot import opened
@@ -47,7 +52,10 @@ class Step:
 async def check(config: BridgeConfig) -> AsyncIterator[Step]:
     """Try everything; nothing is sent to any host."""
     for hsm in config.hsm.values():
-        yield await _hsm(config, hsm)
+        notes: list[str] = []
+        tried = await _hsm(config, hsm, notes)
+        for step in (*_notes(f"hsm.{hsm.name}", notes), tried):
+            yield step
     chosen: dict[str, str] = {}
     for vcenter in config.vcenter.values():
         async for step in _vcenter(config, vcenter, chosen):
@@ -58,10 +66,11 @@ async def check(config: BridgeConfig) -> AsyncIterator[Step]:
         yield _state(config.state_dir)
 
 
-async def _hsm(config: BridgeConfig, hsm: HsmConfig) -> Step:
+async def _hsm(config: BridgeConfig, hsm: HsmConfig, notes: list[str]) -> Step:
+    """Try one; what is only to be warned of is added to `notes`."""
     subject = f"hsm.{hsm.name}"
     try:
-        check_hsm_files(hsm)
+        check_hsm_files(hsm, notes.append)
         async with opened(hsm, state_dir=config.state_dir) as supply:
             waited = 0.0
             while not supply.available_bytes and waited < _BYTES_SECONDS:
@@ -83,7 +92,11 @@ async def _vcenter(
     """Try one; `chosen` says which vCenter has a host, by the host's name, and is added to."""
     subject = f"vcenter.{vcenter.name}"
     alone = config.model_copy(update={"vcenter": {vcenter.name: vcenter}})
+    notes: list[str] = []
     try:
+        check_vcenter_files(vcenter, notes.append)
+        for step in _notes(subject, notes):
+            yield step
         async with AsyncExitStack() as stack:
             fleet = await stack.enter_async_context(Fleet(alone))
             yield Step(subject, Verdict.GOOD, "certificate verified, login accepted")
@@ -135,6 +148,10 @@ def _state(state_dir: Path) -> Step:
     except ConfigError as error:
         return Step(subject, Verdict.BAD, _without(str(error), f"{subject}: "))
     return Step(subject, Verdict.GOOD, f"{state_dir} can be written")
+
+
+def _notes(subject: str, texts: list[str]) -> list[Step]:
+    return [Step(subject, Verdict.WARNING, _without(text, f"{subject}.")) for text in texts]
 
 
 def _without(text: str, *prefixes: str) -> str:

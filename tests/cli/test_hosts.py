@@ -1,6 +1,7 @@
 """`hosts` and `fill` against the twin, as a user runs them."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -230,6 +231,32 @@ def test_check_notices_hosts_that_two_tables_choose(command, configured):
     assert (run.code, run.err) == (0, "")
     [line] = [line for line in run.out.splitlines() if "also chosen" in line]
     assert line.startswith("note  vcenter.again: 6 hosts are also chosen by vcenter.twin: ")
+
+
+def test_check_notes_secrets_that_others_may_read(command, configured, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    password.chmod(0o644)
+    pin = tmp_path / "pin"
+    pin.write_text("1234")
+    pin.chmod(0o640)
+    path = configured(password_file=str(password))
+    path.write_text(f"{SOFT_TOKEN}pin_file = '{pin}'\n{path.read_text()}")
+    run = command("check", "--config", path)
+    notes = [line for line in run.out.splitlines() if line.startswith("note")]
+    assert notes[:2] == [
+        f"note  hsm.soft: pin_file: other users may open {pin}; run chmod 600 on it",
+        f"note  vcenter.twin: password_file: other users may open {password}; run chmod 600 on it",
+    ]
+
+
+def test_check_does_not_wait_at_a_pipe(command, configured, tmp_path):
+    os.mkfifo(tmp_path / "ca.pem")
+    path = configured(ca_file=str(tmp_path / "ca.pem"))
+    path.write_text(SOFT_TOKEN + path.read_text())
+    run = command("check", "--config", path)
+    assert run.code == 1
+    assert f"BAD   vcenter.twin: ca_file: {tmp_path}/ca.pem is not a file; get the " in run.out
 
 
 def test_check_tries_the_status_address_and_the_state_directory(

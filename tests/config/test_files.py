@@ -1,4 +1,5 @@
 import os
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,6 +96,14 @@ def test_a_ca_file_without_a_certificate(folder):
     (folder / "ca.pem").write_text("not a certificate")
     assert "vcenter.site-a.ca_file" in complaint(folder)
     assert "https://vcenter.example.com/certs/download.zip" in complaint(folder)
+
+
+def test_a_ca_file_that_is_the_whole_download(folder):
+    with zipfile.ZipFile(folder / "ca.pem", "w") as archive:
+        archive.writestr("certs/lin/1234.0", "a certificate")
+    assert complaint(folder).endswith(
+        "ca.pem is a zip archive; unpack it and name the file in certs/lin"
+    )
 
 
 def test_a_state_directory_is_made_when_it_is_needed(folder):

@@ -56,6 +56,16 @@ def test_softhsm_feeds_every_host_and_run_ends_cleanly(softhsm_table, twin, tmp_
     assert twin.state()["sessions"]["alive"] == 0
 
 
+def test_a_pin_that_others_may_read_is_warned_of(softhsm_table, twin, tmp_path):
+    pin = softhsm_table["pin_file"]
+    pin.chmod(0o644)
+    warning = f"hsm.one.pin_file: other users may open {pin}; run chmod 600 on it"
+    with BridgeProcess(configuration(softhsm_table, twin), tmp_path) as bridge:
+        wait_until(lambda: bridge.events("ready"))
+        assert [event["level"] for event in bridge.events(warning)] == ["warning"]
+        assert bridge.stop() == 0
+
+
 def test_a_log_that_nobody_takes_holds_up_nothing(softhsm_table, twin, tmp_path, port):
     path = tmp_path / "bridge.toml"
     path.write_text(configuration(softhsm_table, twin, port))
