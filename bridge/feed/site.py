@@ -15,7 +15,6 @@ from bridge.feed.hoststate import Reading
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
 from bridge.source.bucket import Bucket
-from bridge.source.take import StaleTake
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
@@ -237,8 +236,6 @@ class Site:
             levels = await self._client.add(key[1], take.pieces, take.spend)
         except errors.VCenterError as error:
             failure = error
-        except StaleTake:
-            pass  # purged before they were sent: the host gets others
         finally:
             now = self._clock()
             if levels is not None:
@@ -250,7 +247,7 @@ class Site:
             elif not take.spent:
                 if self._cap is not None:
                     self._cap.give_back(n_bytes)
-                take.give_back()
+                take.give_back()  # or what a purge, which calls off the request, has left of it
                 self._failed("add", key, 0, failure, now - started)
             else:
                 refused = failure is not None and failure.fate is errors.SendFate.REFUSED

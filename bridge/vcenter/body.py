@@ -25,7 +25,8 @@ class EntropyBody:
     """`{"data":"…"}` around pieces that concatenate to Base64 text; can be sent once.
 
     A piece is a view of single bytes: transports take its len() for its size.
-    `on_start` is called once, in the moment in which the first of the text goes to the transport.
+    `on_start` is called once, in the moment in which the first of the text goes to the transport;
+    what it raises calls the body off.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class EntropyBody:
         "_out",
         "_pieces",
         "_transport",
+        "called_off",
         "finished",
         "size",
         "started",
@@ -48,6 +50,7 @@ class EntropyBody:
         self._transport: WriteTransport | None = None
         self._is_claimed = False
         self._out = False
+        self.called_off = False
         self.started = False
         self.finished = False
 
@@ -63,7 +66,11 @@ class EntropyBody:
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the connection was lost before the body was sent")
         if self._on_start is not None:
-            self._on_start()
+            try:
+                self._on_start()
+            except Exception:
+                self.called_off = True
+                raise
             self._on_start = None
         self.started = True
 

@@ -12,7 +12,7 @@ from yarl import URL
 from bridge.config import VCenterConfig
 from bridge.vcenter.body import EntropyBody
 from bridge.vcenter.diagnosis import Call, Target, doing, from_exception
-from bridge.vcenter.errors import ProtocolError, SendFate, Unreachable, VCenterError
+from bridge.vcenter.errors import CalledOff, ProtocolError, SendFate, Unreachable, VCenterError
 from bridge.vcenter.fastpath import FastPath, is_tested_with
 from bridge.vcenter.headers import Address, SecretHeaders
 from bridge.vcenter.path import FAILURES, Path
@@ -90,7 +90,10 @@ class Wire:
         except VCenterError as error:
             outcome = error.with_traceback(None)
         except FAILURES as error:
-            outcome = from_exception(self.target, call, error, host=host, fate=fate_now(body))
+            if body is not None and body.called_off:
+                outcome = CalledOff(self.target.says(f"did not {doing(call, host)}: called off"))
+            else:
+                outcome = from_exception(self.target, call, error, host=host, fate=fate_now(body))
         finally:
             if body is not None and not body.is_out():
                 body.abort()  # closed gently, the transport would go on sending

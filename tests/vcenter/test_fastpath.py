@@ -258,7 +258,7 @@ async def test_a_start_that_fails_sends_nothing(config, password, tls):
         raise KeyError("purged")
 
     async with raw_server(fine, tls) as url, VCenter(config(url), password) as client:
-        with pytest.raises(e.Unreachable) as caught:
+        with pytest.raises(e.CalledOff) as caught:
             await client.add("host-1", [memoryview(b"SECRET==")], refuse)
         assert caught.value.fate is e.SendFate.NOT_SENT
         await client.add("host-1", [memoryview(b"AAAA")], bool)
