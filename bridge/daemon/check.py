@@ -18,6 +18,7 @@ from bridge.config import (
 )
 from bridge.daemon.oneshot import Fleet
 from bridge.source.errors import SourceError
+from bridge.source.logins import Logins
 from bridge.source.oneshot import opened
 from bridge.telemetry.snapshot import HostState
 from bridge.telemetry.status import no_listening
@@ -51,9 +52,10 @@ class Step:
 
 async def check(config: BridgeConfig) -> AsyncIterator[Step]:
     """Try everything; nothing is sent to any host."""
+    logins = Logins()
     for hsm in config.hsm.values():
         notes: list[str] = []
-        tried = await _hsm(config, hsm, notes)
+        tried = await _hsm(config, hsm, logins, notes)
         for step in (*_notes(f"hsm.{hsm.name}", notes), tried):
             yield step
     chosen: dict[str, str] = {}
@@ -66,12 +68,12 @@ async def check(config: BridgeConfig) -> AsyncIterator[Step]:
         yield _state(config.state_dir)
 
 
-async def _hsm(config: BridgeConfig, hsm: HsmConfig, notes: list[str]) -> Step:
+async def _hsm(config: BridgeConfig, hsm: HsmConfig, logins: Logins, notes: list[str]) -> Step:
     """Try one; what is only to be warned of is added to `notes`."""
     subject = f"hsm.{hsm.name}"
     try:
         check_hsm_files(hsm, notes.append)
-        async with opened(hsm, state_dir=config.state_dir) as supply:
+        async with opened(hsm, state_dir=config.state_dir, logins=logins) as supply:
             waited = 0.0
             while not supply.available_bytes and waited < _BYTES_SECONDS:
                 await asyncio.sleep(0.1)

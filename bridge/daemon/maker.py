@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge.feed.site import Site
 from bridge.source.latch import PinLatch
+from bridge.source.logins import Logins
 from bridge.source.supervisor import Source
 from bridge.vcenter.client import VCenter
 
@@ -41,6 +42,7 @@ class Maker:
         self._log = log
         self._wake = wake
         self._latches: dict[str, PinLatch] = {}
+        self._logins = Logins()
 
     def latch(self, hsm: str) -> PinLatch:
         """Return the latch of this HSM, which outlives its sources."""
@@ -48,7 +50,7 @@ class Maker:
 
     def source(self, config: HsmConfig) -> Source:
         """Make a source."""
-        return Source(config, latch=self.latch(config.name))
+        return Source(config, latch=self.latch(config.name), logins=self._logins)
 
     def site(self, config: VCenterConfig, password: SecretStr) -> Site:
         """Make a vCenter, of whose hosts the planner knows nothing yet."""

@@ -59,6 +59,11 @@ def _serve(order: Order, handle: SourceHandle, stdio: Stdio) -> None:
             manufacturer=slot.token.manufacturer,
         )
     if order.pin_path is not None:
+        stdio.answer(login=True)
+        while (permitted := stdio.permitted(LOOK_MS)) is None and not terminated.now:
+            pass
+        if not permitted:
+            return
         handle.login(slot.slot_id, Path(order.pin_path))
     handle.start(slot.slot_id)
     while not terminated.now and stdio.parent_waits(LOOK_MS):

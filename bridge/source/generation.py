@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bridge.native.ring import Ring, RingView
     from bridge.source.hang import HangWatch
     from bridge.source.log import Log
+    from bridge.source.logins import Turns
     from bridge.source.status import Rate
     from bridge.source.supply import Supply
 
@@ -53,6 +54,7 @@ class Generation:
         timing: Timing,
         clock: Callable[[], float],
         log: Log,
+        turns: Turns,
         on_published: Callable[[], None],
         on_works: Callable[[], None],
     ) -> None:
@@ -71,6 +73,7 @@ class Generation:
         self._timing = timing
         self._clock = clock
         self._log = log
+        self._turns = turns
         self._on_published = on_published
         self._on_works = on_works
         self._chatter_lines = 0
@@ -131,12 +134,17 @@ class Generation:
     async def _stay(self, process: SourceProcess) -> None:
         """Look once per tick, until it has ended, or was killed and may not end."""
         before, published = self._clock(), self._supply.published_bytes
-        while not await process.reaped(self._timing.tick):
+        while not await process.rested(self._timing.tick):
             self._supply.check()
             view = self._ring.observe()
             now, arrived = self._clock(), self._supply.published_bytes
             full = self._is_full(view)
-            reason = self.watch.tick(view, has_space=not full)
+            if process.wants_login:
+                self._look_for_login(process)
+            elif view.phase in (Phase.OPENING, Phase.RUNNING):
+                self._turns.succeeded()
+            waits = process.wants_login  # for another source, and so does not hang
+            reason = None if waits else self.watch.tick(view, has_space=not full)
             if self._supply.halted and view.phase != Phase.LOGIN:
                 reason = "has to make way, for the machine was suspended"
             self._rate.sample(arrived - published, now - before, full=full)
@@ -149,6 +157,16 @@ class Generation:
                 process.kill(reason)
                 await process.reaped(self._timing.reap)
                 return
+
+    def _look_for_login(self, process: SourceProcess) -> None:
+        """Let the process log in when it is its turn."""
+        told, pin_path = process.answers, self._config.pin_path()
+        if told.get("serial"):  # by whatever module the token is reached
+            token = ", ".join(str(told.get(key)) for key in ("manufacturer", "model", "serial"))
+        else:
+            token = f"slot {told.get('slot')} of {self._config.module}"
+        if pin_path is not None and self._turns.begin(token, pin_path):
+            process.let_log_in()
 
     def _is_full(self, view: RingView) -> bool:
         """Tell whether no reader has a slot left but the one that it fills."""
@@ -189,6 +207,9 @@ class Generation:
             process.returncode, view, killed_for=process.killed_for, answers=process.answers
         )
         self._look_for_bytes()
+        if self.ending.cause is Cause.REFUSED:
+            self._turns.refused(self.ending.reason, self._config.pin_path())
+        self._turns.ended()
         self._supply.end_generation()
         if self.reaped:
             self._ring.restart()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bridge.config import HsmConfig
     from bridge.source.log import Log
+    from bridge.source.logins import Logins
     from bridge.source.supply import Supplier, Supply
 
 CHUNK_BYTES = 96 * 1024
@@ -26,14 +27,18 @@ CHUNK_BYTES = 96 * 1024
 
 @asynccontextmanager
 async def opened(
-    config: HsmConfig, *, state_dir: Path | None = None, log: Log | None = None
+    config: HsmConfig,
+    *,
+    state_dir: Path | None = None,
+    log: Log | None = None,
+    logins: Logins | None = None,
 ) -> AsyncIterator[Supply]:
     """Give the supply of a source once there are bytes; ends the source cleanly.
 
     Raises SourceRefused, SourceMisconfigured or SourceFailed, also out of the body when the source
     ends for good while it is used.
     """
-    source = Source(config, state_dir=state_dir, log=log or Silent(), one_shot=True)
+    source = Source(config, state_dir=state_dir, log=log or Silent(), logins=logins, one_shot=True)
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(source.run())

@@ -29,6 +29,7 @@ ANSWERS: Mapping[str, type] = {
     "serial": str,
     "model": str,
     "manufacturer": str,
+    "login": bool,  # it wants to make one
     "error": str,
     "exit": int,
 }
@@ -104,6 +105,7 @@ class SourceProcess:
         self.answers: dict[str, object] = {}
         self.killed_for: str | None = None
         self.ended = asyncio.Event()
+        self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._on_chatter = on_chatter
         # Ctrl-C and a call to reload are for the parent; the child ignores them as soon as it can.
@@ -142,6 +144,18 @@ class SourceProcess:
         """Bring `answers` up to date: shared memory may tell sooner what came after them."""
         self._answers.hear()
 
+    @property
+    def wants_login(self) -> bool:
+        """Whether it waits to hear that it may log in."""
+        return bool(self.answers.get("login"))
+
+    def let_log_in(self) -> None:
+        """Say so."""
+        self.answers["login"] = False
+        if self._popen.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._popen.stdin.write(b"\n")
+
     def ask_to_end(self) -> None:
         """Close its lifeline."""
         if self._popen.stdin is not None:
@@ -162,12 +176,21 @@ class SourceProcess:
             return False
         return True
 
+    async def rested(self, timeout_seconds: float) -> bool:
+        """Wait for its end, but no longer than it has something to ask; says whether it ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._news.wait()
+        self._news.clear()
+        return self.ended.is_set()
+
     def reap(self) -> bool:
         """Reap it if it has ended."""
         if self._popen.poll() is None:
             return False
         self.release()
         self.ended.set()
+        self._news.set()
         return True
 
     def release(self) -> None:
@@ -193,3 +216,5 @@ class SourceProcess:
             value = record.get(key)
             if type(value) is kind:
                 self.answers[key] = one_line(value) if isinstance(value, str) else value
+        if self.wants_login:
+            self._news.set()

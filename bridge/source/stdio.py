@@ -2,8 +2,8 @@
 """The standard streams of a source process.
 
 Modules print to stdout and stderr as they like. So the answers to the parent go through a private
-copy of stdout, and stdout itself becomes stderr. Stdin carries one line, and then stays open for
-as long as the parent wants the process to live.
+copy of stdout, and stdout itself becomes stderr. Stdin carries one line, another one when the
+process may log in, and stays open for as long as the parent wants the process to live.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ class Stdio:
             if not events & select.POLLIN or not os.read(STDIN, LINE_BYTES_MAX):
                 return False
         return True
+
+    def permitted(self, timeout_ms: int) -> bool | None:
+        """Wait for a word of the parent; None while there is none, False when it has gone."""
+        if not self._poll.poll(timeout_ms):
+            return None
+        return bool(os.read(STDIN, LINE_BYTES_MAX))
 
     def answer(self, **record: Any) -> None:
         """Write a line of JSON to the parent, if it is still there."""

@@ -25,6 +25,7 @@ from bridge.source.exits import line_for
 from bridge.source.generation import Generation, Timing
 from bridge.source.hang import HangWatch, Limits
 from bridge.source.latch import PinLatch
+from bridge.source.logins import Logins, Turns
 from bridge.source.status import Rate, SourceState, SourceStatus
 from bridge.source.supply import Supply
 from bridge.source.suspend import SuspendWatch
@@ -47,6 +48,7 @@ class Source:
         *,
         state_dir: Path | None = None,
         latch: PinLatch | None = None,
+        logins: Logins | None = None,
         log: Log | None = None,
         clock: Callable[[], float] = time.monotonic,
         timing: Timing | None = None,
@@ -55,7 +57,8 @@ class Source:
     ) -> None:
         """`one_shot` gives up where otherwise it would try again before the first byte came.
 
-        `latch` is that of a source before it with the same name, which may have been refused.
+        `latch` is that of a source before it with the same name, which may have been refused;
+        `logins` is what all sources have in common that may mean the same token.
         """
         self.name = config.name
         self.is_soft_token = _is_soft_token(config.module)
@@ -64,6 +67,7 @@ class Source:
         self.supply = Supply(suspended or SuspendWatch().slipped, self._cap)
         self._config = config
         self._latch = latch or PinLatch(state_dir, config.name)
+        self._turns = Turns(logins or Logins(), self._latch)
         self._log: Log = log or structlog.stdlib.get_logger().bind(hsm=config.name)
         self._clock = clock
         self._timing = timing or Timing()
@@ -231,6 +235,7 @@ class Source:
             timing=self._timing,
             clock=self._clock,
             log=self._log,
+            turns=self._turns,
             on_published=self._published,
             on_works=self._works,
         )
@@ -242,8 +247,6 @@ class Source:
             if generation.last_view is not None:
                 self._errors += generation.last_view.errors
                 self._failures += _failures(generation.last_view)
-            if generation.ending.cause is Cause.REFUSED:
-                self._latch.set(generation.ending.reason, self._config.pin_path())
             if generation.process is not None and not generation.reaped:
                 # It may still write into this ring one day; what was taken from it stays valid.
                 self._unreaped.append(generation.process)

@@ -87,14 +87,14 @@ def token(tmp_path):
 def make(token, tmp_path):
     """Build a source on the test token."""
 
-    def build(*, timing=QUICK, state_dir=None, latch=None, one_shot=False, suspended=None, **table):
-        table = {"module": token.module, "env": token.environment, "sessions": 1, **table}
-        config = HsmConfig(name="test", **table)
+    def build(*, timing=QUICK, one_shot=False, suspended=None, **more):
+        common = {key: more.pop(key, None) for key in ("state_dir", "latch", "logins")}
+        table = {"name": "test", "module": token.module, "env": token.environment, "sessions": 1}
+        config = HsmConfig(**{**table, **more})
         source = Source(
             config,
             timing=timing,
-            state_dir=state_dir,
-            latch=latch,
+            **common,
             one_shot=one_shot,
             suspended=suspended,
             log=Lines(),

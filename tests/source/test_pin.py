@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 
 import pytest
@@ -10,6 +11,7 @@ from bridge.source.account import Fate
 from bridge.source.errors import SourceMisconfigured, SourceRefused
 from bridge.source.generation import Timing
 from bridge.source.latch import PinLatch
+from bridge.source.logins import Logins
 from bridge.source.status import SourceState
 from tests.source.conftest import alive, running, until
 from tests.support.testtoken import Trouble
@@ -151,6 +153,78 @@ async def test_what_was_refused_to_a_successor_with_another_file_changes_nothing
         os.kill(before.status().pid, signal.SIGKILL)
         await until(lambda: before.status().restarts == 1 and before.is_running)
         assert token.logins == 3
+
+
+async def test_tables_of_one_token_cost_it_one_wrong_try(make, token, wrong_pin, tmp_path):
+    token.login_needed = 1
+    logins = Logins()
+    sources = [
+        make(name=name, pin_file=wrong_pin, state_dir=tmp_path, logins=logins) for name in "abc"
+    ]
+    lines = await asyncio.gather(*map(_refused, sources))
+    assert token.logins == 1
+    assert sum("its token has refused the PIN of hsm." in line for line in lines) == 2
+    assert len(list(tmp_path.glob("pin-refused.*"))) == 3
+
+
+async def test_tables_of_one_token_log_in_one_after_the_other(make, token, pin_file, tmp_path):
+    token.login_needed = 1
+    token.trouble = Trouble.LOGIN_HANGS
+    logins = Logins()
+    sources = [
+        make(name=name, pin_file=pin_file, state_dir=tmp_path, logins=logins) for name in "ab"
+    ]
+    async with running(sources[0]), running(sources[1]):
+        await until(lambda: token.logins == 1)
+        await asyncio.sleep(0.5)
+        assert token.logins == 1
+        token.trouble = Trouble.NONE
+        await until(lambda: all(source.is_running for source in sources))
+        assert token.logins == 2
+        assert not list(tmp_path.glob("pin-refused.*"))
+
+
+async def test_waiting_for_anothers_login_is_not_hanging(make, token, pin_file, tmp_path):
+    token.trouble = Trouble.LOGIN_HANGS
+    logins = Logins()
+    sources = [
+        make(name=name, pin_file=pin_file, logins=logins, start_timeout_seconds=seconds)
+        for name, seconds in (("a", 2), ("b", 0.5))
+    ]
+    first = asyncio.create_task(_refused(sources[0]))
+    await until(lambda: token.logins == 1)
+    assert "its token has refused the PIN of hsm.a" in await _refused(sources[1])
+    assert "hung while in C_Login for more than 2 s" in await first
+    assert token.logins == 1
+    assert not sources[1].status().restarts
+
+
+async def test_what_was_undone_is_undone_for_all(make, token, pin_file, tmp_path):
+    token.login_needed = 1
+    logins, latches = Logins(), [PinLatch(tmp_path, name) for name in "ab"]
+    pin_file.write_text("000000")
+    for latch in latches:
+        await _refused(make(name=latch.name, pin_file=pin_file, latch=latch, logins=logins))
+    pin_file.write_text("123456")
+    for latch in latches:
+        (tmp_path / f"pin-refused.{latch.name}").unlink()
+    again = make(name="b", pin_file=pin_file, latch=latches[1], logins=logins)
+    async with running(again):
+        await until(lambda: again.is_running)
+    assert token.logins == 2
+
+
+async def test_a_bridge_that_is_killed_in_the_middle_of_a_login_leaves_a_note(
+    make, token, pin_file, tmp_path
+):
+    token.trouble = Trouble.LOGIN_HANGS
+    async with running(make(pin_file=pin_file, state_dir=tmp_path)):
+        await until(lambda: token.logins == 1)
+        killed = tmp_path / "killed"
+        shutil.copytree(tmp_path, killed, ignore=shutil.ignore_patterns("killed"))
+    line = await _refused(make(pin_file=pin_file, state_dir=killed))
+    assert "the bridge ended in the middle of a login" in line
+    assert token.logins == 1
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
