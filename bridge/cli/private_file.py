@@ -22,6 +22,7 @@ def private_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask took from its owner
             yield file
             file.flush()
             os.fsync(file.fileno())

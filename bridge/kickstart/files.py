@@ -33,6 +33,7 @@ class Folder:
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
                 self._made = True
+                path.chmod(0o700)  # whatever the umask took from its owner
             self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise KickstartError(f"cannot write to {path}: {error.strerror}") from None

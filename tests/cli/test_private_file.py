@@ -25,8 +25,9 @@ def path(tmp_path):
     return tmp_path / "random.bin"
 
 
-def test_only_its_owner_may_read_it(path):
-    old = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_only_its_owner_may_read_it(path, umask):
+    old = os.umask(umask)
     try:
         write(path)
     finally:

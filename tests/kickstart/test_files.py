@@ -55,6 +55,16 @@ def test_they_appear(system, tmp_path, replace):
         assert status.st_nlink == 1
 
 
+@pytest.mark.parametrize("umask", [0, 0o277, 0o777])
+def test_a_folder_that_was_missing_is_for_its_owner(tmp_path, umask):
+    old = os.umask(umask)
+    try:
+        write(tmp_path / "payloads", a=b"one")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "payloads").stat().st_mode) == 0o700
+
+
 def test_none_overwrites(system, tmp_path):
     (tmp_path / "b").write_text("old")
     with pytest.raises(KickstartError, match=r"b exists; choose another --output, or replace it"):
