@@ -33,6 +33,7 @@ from bridge.vcenter.replies import ErrorBody, Reply, error_body, short
 X509_HOSTNAME_MISMATCH = 62
 X509_IP_MISMATCH = 64
 X509_EXPIRED = 10
+X509_NOT_YET_VALID = 9
 TOO_MANY_SESSIONS = "failedToLoginMaxUserSessionCountReached"
 NO_SUCH_ROUTE = "com.vmware.vapi.rest.httpNotFound"
 
@@ -227,6 +228,8 @@ def _mistrust(target: Target, error: ssl.SSLCertVerificationError) -> str:
         )
     if code == X509_EXPIRED:
         return "its certificate has expired; renew it on the vCenter"
+    if code == X509_NOT_YET_VALID:
+        return "its certificate is not valid yet; do the clocks here and on the vCenter agree?"
     return (
         f"its certificate is not trusted ({getattr(error, 'verify_message', 'unknown')}); "
         f"download {target.origin}/certs/download.zip, unpack it, "

@@ -70,6 +70,13 @@ async def test_an_expired_certificate_is_not_trusted(config, password, ca):
             await opened(config(url), password)
 
 
+async def test_a_certificate_of_tomorrow_makes_one_look_at_the_clocks(config, password, ca):
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    async with raw_server(ok, tls_with(ca, "localhost", not_before=tomorrow)) as url:
+        with pytest.raises(UntrustedCertificate, match="is not valid yet; do the clocks"):
+            await opened(config(url), password)
+
+
 async def test_an_intermediate_in_the_ca_file_is_enough(config, password, ca, tmp_path):
     between = ca.create_child_ca()
     file = tmp_path / "between.pem"
