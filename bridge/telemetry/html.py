@@ -9,14 +9,20 @@ def badge(kind: str, text: str) -> str:
     return f'<span class="badge {kind}">{escape(text)}</span>'
 
 
-def table(head: Iterable[str], rows: Iterable[list[str]]) -> str:
-    """Return a table; a head that begins with "n:" is of numbers, and rows are whole cells."""
+def table(name: str, head: Iterable[str], rows: Iterable[list[str]]) -> str:
+    """Return a table; a head that begins with "n:" is of numbers, and rows are whole cells.
+
+    Where the window is narrower it is scrolled by itself, by keyboard too; `name` is what a screen
+    reader calls it.
+    """
     cells = "".join(
-        f'<th class="n">{escape(text[2:])}</th>' if text.startswith("n:") else f"<th>{text}</th>"
+        f'<th scope="col" class="n">{escape(text[2:])}</th>'
+        if text.startswith("n:")
+        else f'<th scope="col">{escape(text)}</th>'
         for text in head
     )
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return (
-        f'<div class="scroll"><table><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -107,7 +107,7 @@ def _tile(value: str, text: str) -> str:
 
 def _sources(sources: Sequence[SourceRow]) -> str:
     head = ("HSM", "State", "n:Rate", "n:Reserve", "n:Restarts", "n:Errors", "Last error", "Token")
-    return f"<h2>HSMs</h2>{table(head, map(_source, sources))}"
+    return f"<h2>HSMs</h2>{table('HSMs', head, map(_source, sources))}"
 
 
 def _source(source: SourceRow) -> list[str]:
@@ -129,7 +129,7 @@ def _source(source: SourceRow) -> list[str]:
 
 def _vcenters(vcenters: Sequence[VCenterRow]) -> str:
     head = ("vCenter", "State", "n:Hosts", "n:In flight", "Last error", "URL")
-    return f"<h2>vCenters</h2>{table(head, map(_vcenter, vcenters))}"
+    return f"<h2>vCenters</h2>{table('vCenters', head, map(_vcenter, vcenters))}"
 
 
 def _vcenter(vcenter: VCenterRow) -> list[str]:
@@ -154,4 +154,4 @@ def _account(sources: Sequence[SourceRow]) -> str:
         ]
         for source in sources
     )
-    return f"<h2>Where the bytes went</h2>{table(head, rows)}"
+    return f"<h2>Where the bytes went</h2>{table('Where the bytes went', head, rows)}"

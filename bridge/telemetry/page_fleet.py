@@ -51,7 +51,7 @@ def clusters_part(clusters: Sequence[Cluster]) -> str:
         "vCenter",
     )
     title = "Clusters, by their first host to run dry"
-    return f"<h2>{title}</h2>{table(head, map(_cluster, clusters))}"
+    return f"<h2>{title}</h2>{table(title, head, map(_cluster, clusters))}"
 
 
 def _cluster(cluster: Cluster) -> list[str]:
@@ -97,7 +97,8 @@ def hosts_part(snapshot: Snapshot, query: str, *, every_host: bool) -> str:
         "vCenter",
     )
     body = (_host(row, snapshot.time) for row in rows)
-    return f'<h2 id="hosts">Hosts, the first to run dry first</h2>{form}{table(head, body)}'
+    title = "Hosts, the first to run dry first"
+    return f'<h2 id="hosts">{title}</h2>{form}{table(title, head, body)}'
 
 
 def _host(row: HostRow, now: float) -> list[str]:

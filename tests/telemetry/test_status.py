@@ -50,6 +50,17 @@ async def test_the_page_needs_nothing_else_and_escapes_names(client):
     assert "not an HSM" in text
 
 
+async def test_tables_have_names_and_are_scrolled_by_keyboard(client):
+    text = await (await client.get("/")).text()
+    tables = re.findall(r"<div ([^>]*)><table>", text)
+    assert len(tables) == text.count("<table") > 2
+    for attributes in tables:
+        assert 'tabindex="0" role="region"' in attributes
+        name = re.search(r'aria-label="([^"]+)"', attributes)[1]
+        assert f">{name}</h2>" in text
+    assert text.count('<th scope="col"') == text.count("<th ")
+
+
 async def test_the_policy_allows_only_the_pages_own_script(client):
     pages = [await client.get("/") for _ in range(2)]
     nonces = []
