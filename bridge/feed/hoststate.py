@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.feed.drain import DrainEstimate
 from bridge.feed.policy import GROUP_BYTES
@@ -32,8 +32,7 @@ _STEEP_FACTOR = 2.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A host's pool as vCenter reports it, in bytes."""
 
     capacity_bytes: int
@@ -69,6 +68,9 @@ class HostState(StrEnum):
     READ = "read"
     UNCERTAIN = "uncertain"
     ABSENT = "absent"
+
+
+_READ = HostState.READ  # an enum's own attributes are slow to look up
 
 
 @dataclass(slots=True, eq=False)
@@ -164,32 +166,33 @@ class Host:
 
     def fresh_at(self, now: float) -> bool:
         """Say whether nobody can have fed it much since its last reading."""
-        return self.state is HostState.READ and now - self.read_at <= _FRESH_SECONDS
+        return self.state is _READ and now - self.read_at <= _FRESH_SECONDS
 
     def trusted_at(self, now: float) -> bool:
         """Say whether its last reading is fresh enough to send bytes by."""
         trust = _TIMEOUTS_OF_TRUST * self.timeout_seconds
-        if self.shared_at(now):
+        if now < self.sharing.until:
             trust = min(trust, _FRESH_SECONDS)
-        return self.state is HostState.READ and now - self.read_at <= trust
+        return self.state is _READ and now - self.read_at <= trust
 
     def room_at(self, now: float) -> int:
         """Return the bytes that fit for certain, a multiple of 3, less what sharing asks for."""
-        if self.reading is None or self.state is not HostState.READ:
+        reading = self.reading
+        if reading is None or self.state is not _READ:
             return 0
-        room = self.reading.capacity_bytes - self.reading.available_bytes
-        if self.shared_at(now):
-            room -= self.reading.capacity_bytes // 16
-        return max(0, room - room % GROUP_BYTES)
+        room = reading.capacity_bytes - reading.available_bytes
+        if now < self.sharing.until:
+            room -= reading.capacity_bytes // 16
+        return room - room % GROUP_BYTES if room > 0 else 0
 
     def take_reading(self, reading: Reading, now: float) -> None:
         """Learn from a reading that ended a visit, or came between visits."""
         reading = reading.sane()
-        if self.reading is not None and self.state is HostState.READ:
+        if self.reading is not None and self.state is _READ:
             self._compare(self.reading, reading, now)
         else:
             self.drain.skip()
-        self.state, self.reason, self.setbacks = HostState.READ, "", 0
+        self.state, self.reason, self.setbacks = _READ, "", 0
         self.reading, self.read_at, self.contact_at = reading, now, now
         self.readings += 1
 
@@ -230,33 +233,34 @@ class Host:
         reading = self.reading
         if reading is None:
             return
-        level, capacity = reading.available_bytes, reading.capacity_bytes
+        level, capacity, drain = reading.available_bytes, reading.capacity_bytes, self.drain
         if self.readings > _READINGS_TO_KNOW:
             hosts = max(1, len(self.group.members))
-            self.drain.others = self.group.peak_bytes_per_second / hosts
-        near, possible = self.drain.near, self.drain.possible
+            drain.others = self.group.peak_bytes_per_second / hosts
+        near, possible = drain.near, drain.possible
         refill, watermark = policy.refill_below * capacity, reading.low_watermark_bytes
         least_room = GROUP_BYTES
         if self.steep:
             refill = policy.steep_refill_below * capacity
             least_room = policy.least_worth_bytes(capacity)
-        self.dry_at = now + level / self.drain.until_used(level)
-        hold = self._hold_seconds()
+        self.dry_at = now + level / drain.until_used(level)
+        hold = self._hold_seconds() if self.shortfalls else 0.0
         self.sinks_at = now + (level - watermark) / near if level > watermark else -math.inf
         self.refill_at = now + max(hold, (level - refill) / near)
         self.top_up_at = now + max(hold, (level - policy.top_up_below * capacity) / near)
-        third, floor = self.timeout_seconds / 3.0, policy.min_look_seconds
+        third, floor = reading.inactive_source_timeout_seconds / 3.0, policy.min_look_seconds
+        turn = self._turn
         lead = max((level - watermark) / (2.0 * possible), level / (8.0 * possible))
         if level > refill and self.room_at(now) < least_room:
             lead = min(lead, (level - refill) / possible)
-        if level <= watermark and not self.drain.unsettled:
+        if level <= watermark and not drain.unsettled:
             floor = max(floor, min(third / 6.0, self.group.low / policy.low_looks_per_second))
-        self.look_at = now + min(max(lead, floor), third * self._spread())
+        self.look_at = now + min(max(lead, floor), third * self._spread(turn))
         may_rise = level > refill and not self.topped_up and capacity - level > _tolerance(reading)
-        if self.sharing.listens(self._turn, may_rise=may_rise):
+        if self.sharing.listens(turn, may_rise=may_rise):
             self.look_at = now + (self.look_at - now) / 2.0
             self.top_up_at = math.inf
-        self.look_by = min(self.look_deadline + 2.0 * third, self.dry_at)
+        self.look_by = min(self.contact_at + third + 2.0 * third, self.dry_at)
 
     def _hold_seconds(self) -> float:
         """Return how long to send nothing to a host that did not take what it was sent."""
@@ -264,10 +268,10 @@ class Host:
             return 0.0
         return min(_HOLD_SECONDS_MOST, _HOLD_SECONDS * 2.0 ** min(self.shortfalls - 2, 8))
 
-    def _spread(self) -> float:
+    def _spread(self, turn: float) -> float:
         """Return a share of the longest interval that keeps looks from coming all at once."""
         least = 0.75 if self.readings > _READINGS_TO_KNOW else 0.25
-        return least + (0.95 - least) * self._turn
+        return least + (0.95 - least) * turn
 
     @property
     def _turn(self) -> float:

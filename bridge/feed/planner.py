@@ -288,9 +288,8 @@ def _count_drain(host: Host, far: float, peak: float) -> None:
 
 def _unsort(host: Host) -> None:
     """Take a host out of every queue."""
-    for stamp, queue in zip(host.stamps, host.group.queues, strict=True):
-        if stamp:
-            queue.drop(host)
+    for queue in host.group.queues:
+        queue.drop(host)
     if host.low:
         host.low = False
         host.group.low -= 1

@@ -72,6 +72,15 @@ class Stock(NamedTuple):
     most_bytes: int = 1 << 62
     """What can be ready at all: a cap lets no more through at once, however long one waits."""
 
+    def after(self, taken_bytes: int) -> Stock:
+        """Return what is left when so many bytes were taken."""
+        return Stock(
+            self.available_bytes - taken_bytes,
+            self.capacity_bytes,
+            self.rate_bytes_per_second,
+            self.most_bytes,
+        )
+
     def nearly_full(self, in_flight_bytes: int) -> bool:
         """Say whether the HSM is about to stand still for want of space.
 

@@ -108,8 +108,7 @@ class Pusher:
             if isinstance(decision, Look):
                 take = None
             elif (take := self._supply.take(decision.n_bytes)) is not None:
-                left_bytes = stock.available_bytes - take.raw_bytes
-                stock = stock._replace(available_bytes=left_bytes)
+                stock = stock.after(take.raw_bytes)
             else:
                 return now + _SOON_SECONDS  # a purge came between the two
             self._start(decision.key, take, now)

@@ -340,8 +340,8 @@ class Site:
 
 def _reading(levels: Levels) -> Reading:
     return Reading(
-        capacity_bytes=levels.capacity_bytes,
-        available_bytes=levels.available_bytes,
-        low_watermark_bytes=levels.low_watermark_bytes,
-        inactive_source_timeout_seconds=levels.inactive_source_timeout_seconds,
+        levels.capacity_bytes,
+        levels.available_bytes,
+        levels.low_watermark_bytes,
+        levels.inactive_source_timeout_seconds,
     )
