@@ -62,6 +62,8 @@ class Supply:
     def available_bytes(self) -> int:
         """Raw bytes to be had now."""
         self._pull()
+        if self._wakeups is not None:
+            self._wakeups.put_off()
         there = self._available // 4 * 3
         return there if self._cap is None else min(there, self._cap.allowance() // 3 * 3)
 
