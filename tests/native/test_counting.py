@@ -164,6 +164,14 @@ def test_halves_of_a_block_at_two_hosts() -> None:
         ledger.verify()
 
 
+def test_a_piece_of_a_call_of_which_the_rest_was_purged() -> None:
+    stream = blocks(0, 100).tobytes()
+    ledger = Ledger()
+    ledger.add("a", stream[:801] + blocks(16_384, 1).tobytes()[:15] + stream[801:])
+    proof = ledger.verify()
+    assert (proof.n_pieces, proof.n_unproven_bytes) == (3, 0)
+
+
 def test_100_megabytes_take_seconds() -> None:
     stream = blocks(5, 6_250_000).tobytes()
     began = time.monotonic()

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Altered", "Ledger", "Proof", "ProofError", "Run", "Twice", "block", "blocks", "decode"]
 
 GROUP_BYTES = 3
-MISSING_MAX = 50_000  # blocks that are looked through for a piece
-BEYOND = 64  # blocks that are looked for behind the last that somebody has whole
+MISSING_MAX = 70_000  # blocks that are looked through for a piece
+# Blocks that are looked for behind the last that somebody has whole: of a call, a piece may have
+# been sent and the rest purged, while another reader's calls before it went out whole.
+BEYOND = 20_000
 READINGS_MAX = 16
 UNPROVEN_MAX = 4 * BLOCK_BYTES
 
