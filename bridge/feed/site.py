@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _INVENTORY_SECONDS = 60.0
 _THROTTLED_SECONDS = 1.0  # when it does not say for how long
+# When it says longer, as a page for maintenance does: it is asked again while pools still live, and
+# by the inventory's refresh as often anyway.
+_THROTTLED_SECONDS_MAX = 60.0
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
 
 
@@ -308,7 +311,8 @@ class Site:
         if isinstance(error, errors.LoginRefused):
             self._refused(error)
         elif error is not None and load is Outcome.THROTTLED:
-            self.gate.pause(now + (error.retry_after_seconds or _THROTTLED_SECONDS))
+            seconds = error.retry_after_seconds or _THROTTLED_SECONDS
+            self.gate.pause(now + min(seconds, _THROTTLED_SECONDS_MAX))
         elif error is not None and load is Outcome.LOST:
             pause = self._standing.lost(error, self.gate.in_flight)
             if pause:
