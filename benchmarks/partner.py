@@ -31,7 +31,11 @@ class Partner:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        if not answer:
+            words = " ".join(map(str, self._process.args[:4]))
+            raise SystemExit(f"{words} … ended with exit code {self._process.wait(30)}")
+        return json.loads(answer)
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ MAX_ADD_BYTES = 256 * 1024
 MIN_ROOM_BYTES = 3 * 1024
 
 
-class _Passes:
+class _Passes(ABC):
     """Looks at every host in list order, pass after pass, and feeds those that want by place."""
 
     def __init__(self) -> None:
@@ -36,11 +37,13 @@ class _Passes:
         self._to_look: deque[HostKey] = deque()
         self._next_pass = 0.0
 
+    @abstractmethod
     def wants(self, reading: Reading) -> bool:
-        raise NotImplementedError
+        """Say whether a host with this reading is to be fed."""
 
+    @abstractmethod
     def place(self, key: HostKey) -> int:
-        raise NotImplementedError
+        """Give the host's place in the line: the lowest is next."""
 
     def add_host(self, key: HostKey, now: float) -> None:
         del now

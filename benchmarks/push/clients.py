@@ -216,7 +216,12 @@ class _BareLine(asyncio.Protocol):
             assert head.startswith(b"HTTP/1.1 200")
             self._held = b""
             assert self._then is not None
-            self._then(self)
+            then, self._then = self._then, None
+            then(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._then is not None:
+            raise ConnectionResetError from exc  # to the loop's handler: nobody waits here
 
 
 class _Threads(ABC):

@@ -29,6 +29,12 @@ def cpu_seconds() -> float:
 
 
 async def work(name: str, wanted: Wanted) -> None:
+    turn = asyncio.current_task()
+    assert turn is not None
+    # what fails in a callback leaves a turn without an end
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: turn.cancel(str(context.get("exception") or context["message"]))
+    )
     client = CLIENTS[name](wanted)
     await client.open()
     try:
