@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A refused PIN is never tried again: the note that outlives the process.
 
-The note is there from before a login until it is known that the PIN was accepted.
-
+Nor is one of which nobody knows how its login ended, because the bridge died in the middle.
 Without a state directory the note is kept in memory only, and holds as long as the process.
 """
 
@@ -10,9 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from bridge.source.announcement import Announcement, sync_directory
 from bridge.source.errors import SourceRefused
 
 if TYPE_CHECKING:
@@ -27,13 +26,13 @@ class PinLatch:
         self._path = None if state_dir is None else state_dir / f"pin-refused.{name}"
         self._line: str | None = None
         self._noted = False  # on disk, so that it can be undone there
-        self._announced = False  # and no more than that is on disk
+        self._announcement = (
+            None if state_dir is None else Announcement(state_dir / f"login-begun.{name}")
+        )
         self._pin_path: Path | None = None
 
     def check(self) -> None:
         """Raise SourceRefused if the PIN was refused before, and nobody has undone it."""
-        if self._announced:
-            return
         on_disk = self._path is not None and os.path.lexists(self._path)
         if self._noted and not on_disk:
             self._line, self._noted = None, False
@@ -41,9 +40,11 @@ class PinLatch:
             raise SourceRefused(self._line)
         if on_disk:
             raise SourceRefused(
-                f"hsm.{self.name}: the PIN was refused before, or the bridge ended in the middle "
-                f"of a login, and it is not tried again: correct it, then remove {self._path}"
+                f"hsm.{self.name}: the PIN was refused before and is not tried again: "
+                f"correct it, then remove {self._path}"
             )
+        if self._announcement is not None:
+            self._check_announcement(self._announcement)
 
     def is_set(self) -> bool:
         """Tell whether check() would raise."""
@@ -57,24 +58,28 @@ class PinLatch:
         """Tell whether it may have been the PIN in this file that was refused."""
         return self._pin_path in (None, pin_path)
 
-    def announce(self, pin_path: Path) -> None:
-        """Note that a login begins, on disk: whoever finds the note does not know how it ended."""
-        self._pin_path = pin_path
-        if self._path is not None:
-            with suppress(OSError):  # then it holds as long as the process, as without a directory
-                _write(self._path, self._note("a login was begun, and nobody noted how it ended"))
-                self._announced = True
+    def announce(self) -> bool:
+        """Note on disk that a login begins; False while another process has one under way.
+
+        Raises SourceRefused if somebody died in the middle of one.
+        """
+        if self._announcement is None:
+            return True
+        self._check_announcement(self._announcement)
+        try:
+            return self._announcement.make(self._note("a login was begun"))
+        except OSError:  # it holds as long as the process, as without a directory
+            return True
 
     def withdraw(self) -> None:
-        """Take back what was announced and did not end in a refusal."""
-        if self._announced and self._path is not None:
-            self._announced = False
-            self._path.unlink(missing_ok=True)
+        """Note that it is known how the login ended; a refusal is to be noted first."""
+        noted = self._line is None or self._noted  # or no more than the announcement tells of it
+        if self._announcement is not None and noted:
+            self._announcement.withdraw()
 
     def set(self, reason: str, pin_path: Path | None = None) -> SourceRefused:
         """Note it, on disk before anything else; gives the error to raise."""
         self._pin_path = pin_path
-        self._announced = False
         line = f"hsm.{self.name}: {reason}; the PIN is not tried again: "
         if self._path is None:
             line += "correct it, then start the bridge anew"
@@ -87,6 +92,14 @@ class PinLatch:
                 line += f"correct it; {self._path} could not be written ({error.strerror})"
         self._line = line
         return SourceRefused(line)
+
+    def _check_announcement(self, announcement: Announcement) -> None:
+        if announcement.was_left():
+            raise SourceRefused(
+                f"hsm.{self.name}: the bridge ended in the middle of a login, and nobody knows "
+                "whether the PIN was refused; it is not tried again: see that it is right, then "
+                f"remove {announcement.path}"
+            )
 
     def _note(self, reason: str) -> str:
         when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
@@ -104,8 +117,4 @@ def _write(path: Path, note: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)

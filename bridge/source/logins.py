@@ -47,8 +47,13 @@ class Turns:
         if logins.under_way.setdefault(token, self) is not self:
             return False
         self._token, self._pin_path = token, pin_path
-        self._latch.announce(pin_path)
-        return True
+        announced = False
+        try:
+            announced = self._latch.announce()
+        finally:
+            if not announced:
+                del logins.under_way[token]
+        return announced
 
     def succeeded(self) -> None:
         """Note that the PIN was accepted, if a login is under way."""

@@ -58,8 +58,10 @@ def probe_token(
         try:
             for line in _lines(child, patience):
                 answers.update(line)
-                if pin_path is not None and "login" in line:
-                    latch.announce(pin_path) if line["login"] else latch.withdraw()
+                if line.get("login"):
+                    latch.announce()
+                elif "login" in line:
+                    latch.withdraw()
                 if "progress" in line:
                     progress(*line["progress"])
         except TimeoutError:

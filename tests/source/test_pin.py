@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -181,7 +183,7 @@ async def test_tables_of_one_token_log_in_one_after_the_other(make, token, pin_f
         token.trouble = Trouble.NONE
         await until(lambda: all(source.is_running for source in sources))
         assert token.logins == 2
-        assert not list(tmp_path.glob("pin-refused.*"))
+        assert not [*tmp_path.glob("pin-refused.*"), *tmp_path.glob("login-begun.*")]
 
 
 async def test_waiting_for_anothers_login_is_not_hanging(make, token, pin_file, tmp_path):
@@ -218,13 +220,40 @@ async def test_a_bridge_that_is_killed_in_the_middle_of_a_login_leaves_a_note(
     make, token, pin_file, tmp_path
 ):
     token.trouble = Trouble.LOGIN_HANGS
+    killed = tmp_path / "killed"
+    killed.mkdir()
     async with running(make(pin_file=pin_file, state_dir=tmp_path)):
         await until(lambda: token.logins == 1)
-        killed = tmp_path / "killed"
-        shutil.copytree(tmp_path, killed, ignore=shutil.ignore_patterns("killed"))
+        shutil.copy(tmp_path / "login-begun.test", killed)  # as if it were nobody's any more
     line = await _refused(make(pin_file=pin_file, state_dir=killed))
     assert "the bridge ended in the middle of a login" in line
     assert token.logins == 1
+    (killed / "login-begun.test").unlink()
+    token.trouble = Trouble.NONE
+    source = make(pin_file=pin_file, state_dir=killed)
+    async with running(source):
+        await until(lambda: source.is_running)
+    assert not list(killed.iterdir())
+
+
+async def test_a_login_of_another_process_is_waited_for(make, token, pin_file, tmp_path):
+    token.trouble = Trouble.LOGIN_HANGS
+    script = "import sys; from pathlib import Path; from bridge.source.latch import PinLatch"
+    script += "; print(PinLatch(Path(sys.argv[1]), 'test').announce(), flush=True); input()"
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert await other.stdout.readline() == b"True\n"
+    source = make(pin_file=pin_file, state_dir=tmp_path)
+    task = asyncio.create_task(source.run())
+    await asyncio.sleep(1)
+    assert not token.logins
+    other.kill()
+    await other.wait()
+    with pytest.raises(SourceRefused, match="the bridge ended in the middle of a login"):
+        await asyncio.wait_for(task, 20)
+    source.close()
+    assert not token.logins
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
