@@ -8,11 +8,12 @@ push path alone, which sends as many bytes in requests as large as the bridge's 
 far end from a ring of the same size. CPU is user and system, all threads, per raw GB; the ratios
 are of those of one round. The pace is what the token would give to one that takes all at once.
 
-The push path alone is run twice. Saturated, it never sleeps, the bytes are in its processor's cache
-and the next request begins where the last one left off: what a byte costs at the least. At the pace
-at which the bridge delivered, it sleeps and wakes as the feeder has to: that ratio is what planner,
-supply, account and all else of the feeder add, while the other one also has the price of a pace
-below what the processor could do.
+The push path alone is run twice. Saturated, it never sleeps, and the next request begins where the
+last one left off: what a byte costs at the least. At the pace at which the bridge delivered, it
+sleeps and wakes as the feeder has to: that ratio is what planner, supply, account and all else of
+the feeder add, while the other one also has the price of a pace below what the processor could do.
+That nobody writes to the ring of the push path alone makes no difference: to hand a request to the
+transport takes as long there as in the feeder, whose bytes another process has just written.
 """
 
 from __future__ import annotations
