@@ -22,13 +22,6 @@ def token(tmp_path):
 
 
 @pytest.fixture
-def port():
-    """A port that is free now, for the status page."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-@pytest.fixture
 def unused_ports():
     """Two ports that are free now."""
     with (

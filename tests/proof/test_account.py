@@ -4,6 +4,9 @@ Test token, source process, ring, pusher, TLS, and a twin with 300 draining host
 a user runs it. The token's stream tells of every byte where it came from.
 """
 
+import json
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +34,20 @@ class Outcome:
     token_bytes: int
 
 
+@contextmanager
+def explained(bridge, port, twin):
+    """Of a wait in vain, print how bridge and hosts stood then: the log of errors does not say."""
+    try:
+        yield
+    except AssertionError:
+        # a bridge that hangs says nothing any more: what the hosts have comes first
+        for state in (twin.hosts, lambda: bridge.status(port)):
+            json.dump(state(), sys.stderr, indent=1)
+        raise
+
+
 @pytest.fixture
-def outcome(request, tmp_path):
+def outcome(request, tmp_path, port):
     """Feed 300 hosts with the faults given, stop, and decode what arrived."""
     faults = getattr(request, "param", [])
     token = TestToken(tmp_path / "token")
@@ -53,12 +68,14 @@ def outcome(request, tmp_path):
                 # lost replies are waited for; without faults nothing is, on however busy a machine
                 "request_timeout_seconds": 5 if faults else 60,
             },
+            status={"listen": f"127.0.0.1:{port}"},
         )
         with BridgeProcess(configuration, tmp_path) as bridge:
             saved = set()
-            wait_until(lambda: saved.union(above_watermark(twin, saved)) >= set(twin.hosts()), 90)
-            enough = received(twin) + ROUNDS_BYTES
-            wait_until(lambda: received(twin) > enough, 90)
+            with explained(bridge, port, twin):
+                wait_until(lambda: above_watermark(twin, saved) >= set(twin.hosts()), 90)
+                enough = received(twin) + ROUNDS_BYTES
+                wait_until(lambda: received(twin) > enough, 90)
             assert bridge.stop() == 0
             [account] = bridge.events("account")
         state = twin.state()
