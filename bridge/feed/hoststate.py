@@ -260,7 +260,7 @@ class Host:
         if self.sharing.listens(turn, may_rise=may_rise):
             self.look_at = now + (self.look_at - now) / 2.0
             self.top_up_at = math.inf
-        self.look_by = min(self.contact_at + third + 2.0 * third, self.dry_at)
+        self.look_by = min(self.contact_at + 3.0 * third, self.dry_at)
 
     def _hold_seconds(self) -> float:
         """Return how long to send nothing to a host that did not take what it was sent."""
