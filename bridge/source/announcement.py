@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ class Announcement:
         self._descriptor: int | None = None  # the lock, while our own login is under way
 
     def was_left(self) -> bool:
-        """Tell whether somebody died in the middle of a login."""
+        """Tell whether somebody died in the middle of a login, as far as that can be seen."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except OSError:
             return False
         try:
             return _lock(descriptor) and _is_whole(descriptor)
+        except OSError:  # a file system without locks
+            return False
         finally:
             os.close(descriptor)
 
@@ -44,9 +47,14 @@ class Announcement:
             # another may have been withdrawn between the two, and the lock be of no name
             if not _lock(descriptor) or os.fstat(descriptor).st_size or not _named(descriptor):
                 return False
-            os.write(descriptor, note.encode())
-            os.fsync(descriptor)
-            sync_directory(self.path.parent)
+            os.fchmod(descriptor, 0o644)  # whoever runs a check is to be understood by the service
+            try:
+                os.write(descriptor, note.encode())
+                os.fsync(descriptor)
+                sync_directory(self.path.parent)
+            except OSError:
+                os.ftruncate(descriptor, 0)
+                raise
             self._descriptor, descriptor = descriptor, -1
         finally:
             if descriptor >= 0:
@@ -56,7 +64,9 @@ class Announcement:
     def withdraw(self) -> None:
         """Take our own back, if there is one."""
         if self._descriptor is not None:
-            self.path.unlink(missing_ok=True)
+            os.ftruncate(self._descriptor, 0)  # which is enough, where the name cannot be removed
+            with suppress(OSError):
+                self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
 

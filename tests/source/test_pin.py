@@ -236,6 +236,22 @@ async def test_a_bridge_that_is_killed_in_the_middle_of_a_login_leaves_a_note(
     assert not list(killed.iterdir())
 
 
+@pytest.mark.parametrize("state", ["empty", "gone"])
+async def test_a_note_that_says_nothing_or_cannot_be_made_keeps_nobody_out(
+    make, token, pin_file, tmp_path, state
+):
+    state_dir = tmp_path / "state"
+    if state == "gone":
+        state_dir = pin_file / "no directory"
+    else:
+        state_dir.mkdir()
+        (state_dir / "login-begun.test").touch()  # died before it was written: no login yet
+    source = make(pin_file=pin_file, state_dir=state_dir)
+    async with running(source):
+        await until(lambda: source.is_running)
+    assert token.logins == 1
+
+
 async def test_a_login_of_another_process_is_waited_for(make, token, pin_file, tmp_path):
     token.trouble = Trouble.LOGIN_HANGS
     script = "import sys; from pathlib import Path; from bridge.source.latch import PinLatch"
