@@ -82,11 +82,11 @@ class Stock(NamedTuple):
         )
 
     def nearly_full(self, in_flight_bytes: int) -> bool:
-        """Say whether the HSM is about to stand still for want of space.
+        """Say whether the HSM is about to stand still for want of space, or of what a cap grants.
 
         Requests under way still hold in_flight_bytes of the rings.
         """
-        capacity = self.capacity_bytes - in_flight_bytes
+        capacity = min(self.capacity_bytes - in_flight_bytes, self.most_bytes)
         return (
             self.available_bytes > 0
             and self.rate_bytes_per_second > 0.0

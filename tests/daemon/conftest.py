@@ -22,6 +22,14 @@ def token(tmp_path):
 
 
 @pytest.fixture
+def tokens(tmp_path):
+    tokens = [TestToken(tmp_path / name) for name in ("one", "two")]
+    yield tokens
+    for token in tokens:
+        token.close()
+
+
+@pytest.fixture
 def unused_ports():
     """Two ports that are free now."""
     with (

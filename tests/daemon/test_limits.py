@@ -7,7 +7,7 @@ import pytest
 from bridge.twin.recorder import Recording
 from tests.daemon.conftest import configuration, vcenter_table
 from tests.support.bridge import BridgeProcess, document, wait_until
-from tests.support.testtoken import LABEL, TestToken
+from tests.support.testtoken import LABEL
 from tests.support.twin import TwinProcess
 
 KIB = 1024
@@ -28,14 +28,6 @@ def most_in_any(seconds, entries, weight=lambda entry: entry.raw_bytes):
             first += 1
         most = max(most, total)
     return most
-
-
-@pytest.fixture
-def tokens(tmp_path):
-    tokens = [TestToken(tmp_path / name) for name in ("one", "two")]
-    yield tokens
-    for token in tokens:
-        token.close()
 
 
 def test_two_hsms_feed_two_vcenters_and_every_cap_holds(tokens, tmp_path):

@@ -285,6 +285,13 @@ def test_an_hsm_that_falls_short_is_not_left_standing():
     assert idle(planner, 0.0, ENOUGH) > 1.0
 
 
+def test_nor_is_what_a_cap_grants_left_unused():
+    planner = fleet({f"h{i}": CAPACITY - 6 * KIB for i in range(30)})
+    capped = Stock(10 * KIB, 2048 * KIB, 10 * KIB, 10 * KIB)
+    assert feed(planner, 0.0, capped).n_bytes == 6 * KIB
+    assert idle(planner, 0.0, capped._replace(available_bytes=6 * KIB)) > 1.0
+
+
 def test_bytes_that_lie_idle_fill_hosts_one_after_another():
     planner = fleet({"a": 500 * KIB, "b": 505 * KIB}, Policy(top_ups_per_second=10.0))
     assert feed(planner, 0.0) == Feed(key("a"), 12 * KIB)

@@ -86,6 +86,25 @@ def test_with_half_the_supply_the_first_runs_dry_close_to_the_bound(drains):
     assert 0.95 * bound < fleet.first("first_dry") <= bound
 
 
+class CappedSupply(VirtualSupply):
+    """A cap on a faster HSM: its ring is always full, and a second's worth may pass at once."""
+
+    def stock(self, now: float) -> Stock:
+        return Stock(int(self.level), 2048 * KIB, self.rate(now), int(self.capacity))
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75])
+def test_what_a_cap_grants_is_not_left_unused_while_hosts_sink(share):
+    grant = share * 100 * KIB
+    crowd = hosts([1024.0] * 100)
+    hsm = CappedSupply([(0.0, grant)], capacity=int(grant), level=grant)
+    bound = clairvoyant_seconds(crowd, hsm)
+    fleet = VirtualFleet(Planner(), crowd, hsm)
+    fleet.run(bound * 1.01, stop=lambda: fleet.first("first_dry") < math.inf)
+    all_promises_kept(fleet)
+    assert 0.95 * bound < fleet.first("first_dry") <= bound
+
+
 def test_when_the_hsm_is_away_the_first_runs_dry_close_to_the_bound():
     """Nobody can have more than full hosts and a full ring when the outage begins."""
     drains = heavy_tailed(100)

@@ -127,6 +127,10 @@ class VirtualSupply:
     def rate(self, now: float) -> float:
         return [rate for start, rate in self.rates if start <= now][-1]
 
+    def stock(self, now: float) -> Stock:
+        """Return what the decider is told."""
+        return Stock(int(self.level), self.capacity, self.rate(now))
+
     def next_change(self) -> float:
         return min((start for start, _ in self.rates if start > self.now), default=math.inf)
 
@@ -214,8 +218,7 @@ class VirtualFleet:
             ]
             if not free:
                 return math.inf
-            supply = self.supply
-            stock = Stock(int(supply.level), supply.capacity, supply.rate(self.now))
+            stock = self.supply.stock(self.now)
             began = time.process_time()
             decision = self.decider.decide(self.now, stock, free)
             self.decider_seconds += time.process_time() - began
