@@ -93,6 +93,8 @@ class Host:
     readings: int = 0
     visit_bytes: int | None = None
     """What the visit under way carries, 0 for a look; None between visits."""
+    begun_at: float = -math.inf
+    """When the last visit began."""
     topped_up: bool = False
     """The last visit brought bytes that would else have lain idle."""
     not_before: float = 0.0

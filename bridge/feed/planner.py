@@ -63,6 +63,10 @@ class Planner:
         """Set the most that one request to this group carries, at least 3 bytes."""
         self._group(group).max_add_bytes = max(GROUP_BYTES, max_add_bytes)
 
+    def doubt(self, group: str, now: float) -> None:
+        """Send this group no bytes before it has answered a look: they would be lost."""
+        self._group(group).doubted_since = now
+
     def add_host(self, key: HostKey, now: float) -> None:
         """Take a host in, to be looked at at once; one that is there already stays as it is."""
         host = self._hosts.get(key)
@@ -122,7 +126,7 @@ class Planner:
                 if now < self._top_ups.next_at:
                     until = min(until, self._top_ups.next_at)
                 elif n_bytes := self._top_ups.size(spare, now, stock.available_bytes):
-                    return Feed(spare.key, n_bytes)
+                    return _bring(spare, n_bytes, now)
         return Idle(until if until < math.inf else None)
 
     def begun(self, key: HostKey, n_bytes: int, now: float) -> None:
@@ -130,7 +134,7 @@ class Planner:
         host = self._hosts[key]
         if host.visit_bytes is not None:
             raise ValueError(f"{key[1]} is being visited already")
-        host.visit_bytes = n_bytes
+        host.visit_bytes, host.begun_at = n_bytes, now
         self._in_flight_bytes += n_bytes
         self._fed_last = n_bytes > 0
         self._top_ups.begun(host, n_bytes, now, self._policy.top_ups_per_second)
@@ -142,6 +146,8 @@ class Planner:
         if host is None:
             return
         host.take_reading(reading, now)
+        if host.begun_at >= host.group.doubted_since:
+            host.group.doubted_since = math.inf
         host.visit_bytes = None
         host.schedule(now, self._policy)
         _count_drain(host, host.drain.far, host.drain.peak)
@@ -275,8 +281,9 @@ def _first(queues: Iterable[Queue]) -> Host | None:
 
 
 def _bring(host: Host, n_bytes: int, now: float) -> Decision:
-    """Feed the host, or look first if its last reading is too old to go by."""
-    return Feed(host.key, n_bytes) if host.trusted_at(now) else Look(host.key)
+    """Feed the host, or look first if its last reading is too old, or its group in doubt."""
+    is_safe = host.trusted_at(now) and host.group.doubted_since == math.inf
+    return Feed(host.key, n_bytes) if is_safe else Look(host.key)
 
 
 def _count_drain(host: Host, far: float, peak: float) -> None:

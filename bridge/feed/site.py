@@ -313,11 +313,13 @@ class Site:
         elif error is not None and load is Outcome.THROTTLED:
             seconds = error.retry_after_seconds or _THROTTLED_SECONDS
             self.gate.pause(now + min(seconds, _THROTTLED_SECONDS_MAX))
+            self._planner.doubt(self.config.name, now)
         elif error is not None and load is Outcome.LOST:
             pause = self._standing.lost(error, self.gate.in_flight)
             if pause:
                 self.gate.pause(now + pause)
                 self.gate.deserted(now)
+                self._planner.doubt(self.config.name, now)
         return load
 
     def _refused(self, error: errors.LoginRefused) -> float:

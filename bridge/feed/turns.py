@@ -87,6 +87,7 @@ class Group:
 
     __slots__ = (
         "bytes_per_second",
+        "doubted_since",
         "looks",
         "low",
         "max_add_bytes",
@@ -102,6 +103,8 @@ class Group:
     def __init__(self, max_add_bytes: int) -> None:
         self.max_add_bytes = max_add_bytes
         self.open_at = -math.inf
+        self.doubted_since = math.inf
+        """It may take no requests, and has to answer one that began later before it gets bytes."""
         self.members: set[Host] = set()
         self.low = 0
         self.bytes_per_second = 0.0

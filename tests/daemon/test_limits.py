@@ -106,6 +106,31 @@ def test_retry_after_is_honoured_by_every_request(test_token_table, record, tmp_
     assert min(after) > throttled + 2.9
 
 
+def test_a_vcenter_that_turns_requests_away_gets_no_bytes_before_it_answers_a_look(
+    test_token_table, record, tmp_path
+):
+    thirsty = ("--hosts", 40, "--drain-bytes-per-second", 20_000, "--spread", 0.8)
+    with (
+        TwinProcess(*thirsty, "--record", record) as twin,
+        BridgeProcess(configuration(test_token_table, twin), tmp_path) as bridge,
+    ):
+        wait_until(lambda: received(twin) > 2_000_000)
+        rule = {"kind": "throttled", "operations": ["pool.get", "pool.add"]}
+        twin.set_faults(rule | {"retry_after": None})
+        wait_until(lambda: twin.faults()[0]["struck"])
+        time.sleep(0.5)
+        under_way = twin.faults()[0]["struck"]
+        wait_until(lambda: twin.faults()[0]["struck"] >= under_way + 4)
+        twin.set_faults()
+        before = received(twin)
+        wait_until(lambda: received(twin) > before + 500_000)
+        assert bridge.stop() == 0
+    refused = [entry for entry in Recording(record).entries if entry.status == 429]
+    first = min(entry.time_seconds for entry in refused)
+    after = [entry for entry in refused if entry.time_seconds > first + 0.5]
+    assert {entry.operation for entry in after} == {"pool.get"}
+
+
 @pytest.mark.nightly
 def test_after_an_outage_all_hosts_want_something_and_vcenter_is_not_overrun(
     test_token_table, record, tmp_path, port

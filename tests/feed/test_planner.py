@@ -367,6 +367,29 @@ def test_a_host_of_unknown_fate_is_read_before_it_is_fed():
     assert feed(planner, 1.1).key == key("a")
 
 
+def test_a_group_in_doubt_is_sent_no_bytes_before_one_of_its_hosts_was_read():
+    planner = fleet({"a": 0, "b": 1024, "full": 511 * KIB})
+    planner.add_host(key("other", "fine"), 0.0)
+    planner.begun(key("other", "fine"), 0, 0.0)
+    planner.observed(key("other", "fine"), reading(2048), 0.0)
+    planner.add_host(key("old"), 0.0)
+    planner.begun(key("old"), 0, 0.0)
+    planner.doubt("vc", 0.1)
+    planner.observed(key("old"), reading(CAPACITY), 0.2)  # was answered before the trouble
+    assert planner.decide(0.2, PLENTY, OPEN) == Look(key("a"))
+    planner.begun(key("a"), 0, 0.2)
+    assert planner.decide(0.2, PLENTY, OPEN) == Look(key("b"))
+    assert feed(planner, 0.2, PLENTY, {"fine"}).key == key("other", "fine")
+    planner.begun(key("b"), 0, 0.2)
+    assert not isinstance(planner.decide(0.2, PLENTY, OPEN), Feed)  # nor idle bytes
+    planner.released(key("a"), 0.2)
+    planner.absent(key("b"), "unavailable", 0.2)
+    assert planner.decide(1.5, PLENTY, OPEN) == Look(key("a"))
+    planner.begun(key("a"), 0, 1.5)
+    planner.observed(key("a"), reading(0), 1.5)
+    assert feed(planner, 1.5).key == key("a")
+
+
 def test_unknown_fate_again_and_again_backs_off():
     planner = fleet({"a": 10 * KIB})
     now, waits = 0.0, []
