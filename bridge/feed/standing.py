@@ -28,13 +28,14 @@ class SiteState(StrEnum):
 
 
 class Standing:
-    """One vCenter's; what changes is logged once."""
+    """One vCenter's; each reason for an outage is logged once in it."""
 
     def __init__(self, *, clock: Callable[[], float], log: structlog.stdlib.BoundLogger) -> None:
         self.state = SiteState.CONNECTING
         self.last_error = ""
         self._clock = clock
         self._log = log
+        self._said: set[str] = set()  # since it was last up
         self._down_until = float("-inf")
         self._lost_in_a_row = 0
         self._retry_seconds = _RETRY_SECONDS[0]
@@ -44,21 +45,23 @@ class Standing:
         self.state = SiteState.REFUSED
         self.last_error = str(error)
 
-    def down(self, error: VCenterError) -> None:
-        """Note that it cannot be used."""
-        if self.state is not SiteState.DOWN or self.last_error != str(error):
+    def down(self, error: VCenterError, reason: str = "") -> None:
+        """Note that it cannot be used; `reason` is what other texts may say the same of."""
+        reason = reason or str(error)
+        if reason not in self._said:
+            self._said.add(reason)
             self._log.error("vCenter cannot be used", error=str(error))
         self.state = SiteState.DOWN
         self.last_error = str(error)
 
-    def unreachable(self, error: VCenterError) -> float:
+    def unreachable(self, error: VCenterError, reason: str = "") -> float:
         """Note that it does not answer; returns how many seconds to leave it alone."""
         now = self._clock()
         if now >= self._down_until:  # the many requests that fail together count once
             pause = self._retry_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
             self._retry_seconds = min(2 * self._retry_seconds, _RETRY_SECONDS[1])
             self._down_until = now + pause
-        self.down(error)
+        self.down(error, reason)
         return self._down_until - now
 
     def reached(self, limit: int) -> None:
@@ -67,6 +70,7 @@ class Standing:
             self._log.info("vCenter is up", limit=limit)
         self.state = SiteState.UP
         self.last_error = ""
+        self._said.clear()
         self._retry_seconds = _RETRY_SECONDS[0]
 
     def answered(self) -> None:
@@ -80,4 +84,6 @@ class Standing:
         """
         self._lost_in_a_row += 1
         enough = max(_LOST_IN_A_ROW, in_flight // _LOST_OF_THOSE)
-        return self.unreachable(error) if self._lost_in_a_row >= enough else 0.0
+        if self._lost_in_a_row < enough:
+            return 0.0
+        return self.unreachable(error, type(error).__name__)  # each text names another host

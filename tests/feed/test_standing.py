@@ -4,6 +4,7 @@ import random
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from bridge.feed.standing import SiteState, Standing
 from bridge.vcenter.errors import TimedOut, Unreachable
@@ -46,6 +47,26 @@ def test_one_in_ten_lost_of_many_at_once_is_no_outage_and_all_of_them_are(standi
             standing.answered()
     pauses = [standing.lost(Unreachable("broke"), 32 - n) for n in range(32)]
     assert pauses.index(next(filter(None, pauses))) < 8
+
+
+def test_an_outage_says_each_of_its_reasons_once_whatever_host_they_name():
+    with capture_logs() as lines:
+        standing = Standing(clock=lambda: 100.0, log=structlog.stdlib.get_logger())
+        for outage in ("first", "second"):
+            standing.answered()
+            standing.reached(8)
+            for host in range(10):
+                standing.lost(TimedOut(f"{outage}: no reply from host-{host}"), 1)
+                standing.lost(Unreachable(f"{outage}: no way to host-{host}"), 1)
+            standing.unreachable(Unreachable(f"{outage}: no inventory"))
+            standing.unreachable(Unreachable(f"{outage}: no inventory"))
+    said = [line["error"] for line in lines if line["log_level"] == "error"]
+    assert said == [
+        f"{outage}: {text}"
+        for outage in ("first", "second")
+        for text in ("no reply from host-1", "no way to host-1", "no inventory")
+    ]
+    assert standing.last_error == "second: no inventory"
 
 
 def test_an_outage_is_asked_about_less_and_less_often(standing, now):
