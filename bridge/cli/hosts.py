@@ -19,7 +19,7 @@ from bridge.config import BridgeConfig, check_files, load
 from bridge.daemon.oneshot import Fleet, read_hosts
 from bridge.daemon.seen import SAMPLE_SECONDS
 from bridge.telemetry.document import host_document
-from bridge.telemetry.snapshot import by_time_to_dry
+from bridge.telemetry.snapshot import HostState, by_time_to_dry
 from bridge.telemetry.words import duration_text
 from bridge.vcenter.errors import LoginRefused, VCenterError
 
@@ -51,7 +51,8 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         screen = console()
         screen.print(listing(rows, screen))
-    return Code.OK
+    was_read = any(row.state in (HostState.FED, HostState.DISABLED) for row in rows)
+    return Code.OK if was_read else Code.FAILURE
 
 
 async def _watch(config: BridgeConfig) -> None:

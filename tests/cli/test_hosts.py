@@ -52,6 +52,17 @@ def test_hosts_are_shown_by_time_to_dry(command, configured):
     assert summary.startswith("6 hosts in 4 clusters; ")
 
 
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_a_look_at_which_no_host_could_be_read_has_failed(command, configured, twin, extra):
+    twin.set_faults({"kind": "error", "operations": ["pool.get"]})
+    try:
+        run = command("hosts", "--config", configured(), *extra)
+    finally:
+        twin.set_faults()
+    assert (run.code, run.err) == (1, "")
+    assert run.out.count("esx-000") >= 6
+
+
 def test_hosts_as_json(command, configured):
     run = command("hosts", "--config", configured(), "--json")
     assert (run.code, run.err) == (0, "")
