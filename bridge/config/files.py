@@ -58,7 +58,7 @@ def _state_problems(state_dir: Path | None) -> Iterator[Problem]:
         wrong = f"this user may not write into {there}"
     else:
         return
-    yield Problem("state_dir", f"{wrong}; name a directory for the note that a PIN was refused")
+    yield Problem("state_dir", f"{wrong}; name a directory for notes on PINs")
 
 
 def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:

@@ -7,13 +7,18 @@ Who dies in the middle leaves the note without the lock: then nobody knows how t
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# The directory is the service's, and root writes there too: follow no link, wait at no pipe.
+OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Announcement:
@@ -25,50 +30,82 @@ class Announcement:
 
     def was_left(self) -> bool:
         """Tell whether somebody died in the middle of a login, as far as that can be seen."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return _lock(descriptor) and _is_whole(descriptor)
-        except OSError:  # a file system without locks
-            return False
-        finally:
-            os.close(descriptor)
+        return self._looked_at() is False
 
-    def make(self, note: str) -> bool:
-        """Write it; False while somebody else's stands, whether they live or not.
+    def make(self, note: str, *, take_over: bool = False) -> bool:
+        """Write it; False while somebody else's stands, unless it was left and is taken over.
 
         Raises OSError if it cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            # another may have been withdrawn between the two, and the lock be of no name
-            if not _lock(descriptor) or os.fstat(descriptor).st_size or not _named(descriptor):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o644)
+        except PermissionError:  # another user's
+            if self._looked_at():
                 return False
-            os.fchmod(descriptor, 0o644)  # whoever runs a check is to be understood by the service
-            try:
-                os.write(descriptor, note.encode())
-                os.fsync(descriptor)
-                sync_directory(self.path.parent)
-            except OSError:
-                os.ftruncate(descriptor, 0)
-                raise
+            raise
+        try:
+            info = os.fstat(descriptor)
+            if not stat.S_ISREG(info.st_mode):
+                raise OSError(errno.EINVAL, "not a file")
+            if not _lock(descriptor, fcntl.LOCK_EX):
+                return False
+            info = os.fstat(descriptor)
+            # without a name, it was withdrawn after it was opened
+            if not info.st_nlink or (info.st_size and not take_over):
+                return False
             self._descriptor, descriptor = descriptor, -1
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+        try:
+            self._write(self._descriptor, note)
+        except OSError:
+            self.withdraw()
+            raise
         return True
 
     def withdraw(self) -> None:
         """Take our own back, if there is one."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)  # which is enough, where the name cannot be removed
+            with suppress(OSError):  # either is enough
+                os.ftruncate(self._descriptor, 0)
             with suppress(OSError):
                 self.path.unlink()
+            self.leave()
+
+    def leave(self) -> None:
+        """Let others find our own, if there is one, as if we had died."""
+        if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _write(self, descriptor: int, note: str) -> None:
+        directory = self.path.parent
+        if os.geteuid() == 0:  # the service has to be able to lock it
+            owner = directory.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, note.encode())
+        os.fsync(descriptor)
+        sync_directory(directory)
+
+    def _looked_at(self) -> bool | None:
+        """Tell whether who made it lives; None when there is none that says anything."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | OPEN_FLAGS)
+        except OSError:
+            return None
+        try:
+            # shared: an exclusive lock would need the right to write, on NFS
+            lives = not _lock(descriptor, fcntl.LOCK_SH)
+            info = os.fstat(descriptor)
+        except OSError:  # a file system without locks
+            return None
+        finally:
+            os.close(descriptor)
+        is_whole = stat.S_ISREG(info.st_mode) and info.st_size and info.st_nlink
+        return lives if lives or is_whole else None
 
 
 def sync_directory(path: Path) -> None:
@@ -80,18 +117,9 @@ def sync_directory(path: Path) -> None:
         os.close(directory)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _named(descriptor: int) -> bool:
-    return os.fstat(descriptor).st_nlink > 0
-
-
-def _is_whole(descriptor: int) -> bool:
-    """Whether it is written and not withdrawn: a login begins after the former."""
-    return os.fstat(descriptor).st_size > 0 and _named(descriptor)

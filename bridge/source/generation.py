@@ -143,8 +143,9 @@ class Generation:
                 self._look_for_login(process)
             elif view.phase in (Phase.OPENING, Phase.RUNNING):
                 self._turns.succeeded()
-            waits = process.wants_login  # for another source, and so does not hang
-            reason = None if waits else self.watch.tick(view, has_space=not full)
+            reason = self.watch.tick(view, has_space=not full)
+            if reason is not None and process.wants_login:
+                reason = "waited for its turn to log in: another login at its token does not end"
             if self._supply.halted and view.phase != Phase.LOGIN:
                 reason = "has to make way, for the machine was suspended"
             self._rate.sample(arrived - published, now - before, full=full)

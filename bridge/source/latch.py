@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A refused PIN is never tried again: the note that outlives the process.
 
-Nor is one of which nobody knows how its login ended, because the bridge died in the middle.
+Nor is one of which nobody knows how its login ended, because whoever made it died in the middle.
 Without a state directory the note is kept in memory only, and holds as long as the process.
 """
 
@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from bridge.source.announcement import Announcement, sync_directory
+from bridge.source.announcement import OPEN_FLAGS, Announcement, sync_directory
 from bridge.source.errors import SourceRefused
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class PinLatch:
         self._pin_path: Path | None = None
 
     def check(self) -> None:
+        """Raise SourceRefused if the PIN was refused before, or a login was cut off."""
+        self.check_refusal()
+        self._check_announcement()
+
+    def check_refusal(self) -> None:
         """Raise SourceRefused if the PIN was refused before, and nobody has undone it."""
         on_disk = self._path is not None and os.path.lexists(self._path)
         if self._noted and not on_disk:
@@ -43,13 +48,11 @@ class PinLatch:
                 f"hsm.{self.name}: the PIN was refused before and is not tried again: "
                 f"correct it, then remove {self._path}"
             )
-        if self._announcement is not None:
-            self._check_announcement(self._announcement)
 
     def is_set(self) -> bool:
-        """Tell whether check() would raise."""
+        """Tell whether the PIN was refused before, and nobody has undone it."""
         try:
-            self.check()
+            self.check_refusal()
         except SourceRefused:
             return True
         return False
@@ -58,24 +61,30 @@ class PinLatch:
         """Tell whether it may have been the PIN in this file that was refused."""
         return self._pin_path in (None, pin_path)
 
-    def announce(self) -> bool:
+    def announce(self, *, known_good: bool = False) -> bool:
         """Note on disk that a login begins; False while another process has one under way.
 
-        Raises SourceRefused if somebody died in the middle of one.
+        Raises SourceRefused if somebody died in the middle of one, unless the PIN is known to be
+        good: then that one was, too.
         """
         if self._announcement is None:
             return True
-        self._check_announcement(self._announcement)
+        if not known_good:
+            self._check_announcement()
         try:
-            return self._announcement.make(self._note("a login was begun"))
+            note = self._note("a login was begun")
+            return self._announcement.make(note, take_over=known_good)
         except OSError:  # it holds as long as the process, as without a directory
             return True
 
     def withdraw(self) -> None:
         """Note that it is known how the login ended; a refusal is to be noted first."""
-        noted = self._line is None or self._noted  # or no more than the announcement tells of it
-        if self._announcement is not None and noted:
+        if self._announcement is None:
+            return
+        if self._line is None or self._noted:
             self._announcement.withdraw()
+        else:
+            self._announcement.leave()  # it is all that tells of the refusal
 
     def set(self, reason: str, pin_path: Path | None = None) -> SourceRefused:
         """Note it, on disk before anything else; gives the error to raise."""
@@ -93,12 +102,12 @@ class PinLatch:
         self._line = line
         return SourceRefused(line)
 
-    def _check_announcement(self, announcement: Announcement) -> None:
-        if announcement.was_left():
+    def _check_announcement(self) -> None:
+        if self._announcement is not None and self._announcement.was_left():
             raise SourceRefused(
-                f"hsm.{self.name}: the bridge ended in the middle of a login, and nobody knows "
-                "whether the PIN was refused; it is not tried again: see that it is right, then "
-                f"remove {announcement.path}"
+                f"hsm.{self.name}: the bridge, or a command, ended in the middle of a login, and "
+                "nobody knows whether the PIN was refused; it is not tried again: see that it is "
+                f"right, then remove {self._announcement.path}"
             )
 
     def _note(self, reason: str) -> str:
@@ -111,7 +120,7 @@ class PinLatch:
 
 def _write(path: Path, note: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_FLAGS, 0o644)
     try:
         os.write(descriptor, note.encode())
         os.fsync(descriptor)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose turn it is to log in: one source at a time at each token, and none that was refused.
+"""Whose turn it is to log in: one source at a time at each token, and no PIN that it refused.
 
 Several tables may mean one token, and all of them the same wrong PIN: each would cost a try, and a
 token locks after a few. So a source process asks before it calls C_Login; it hears nothing while
-another is at it, and is ended once one was refused. That a login begins is noted on disk before it
-does: nobody knows how it went when the bridge dies in the middle of it.
+another is at it, and is ended once the token has refused the PIN in the same file. That a login
+begins is noted on disk before it does: nobody knows how it went when the bridge dies in the middle.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Logins:
 
     def __init__(self) -> None:
         self.under_way: dict[str, Turns] = {}
-        self.refused: dict[str, PinLatch] = {}
+        self.refused: dict[tuple[str, Path], PinLatch] = {}
         self.good: set[tuple[str, Path]] = set()
 
 
@@ -32,24 +32,23 @@ class Turns:
     def __init__(self, logins: Logins, latch: PinLatch) -> None:
         self._logins = logins
         self._latch = latch
-        self._token = ""  # that was logged in to last, with the PIN in this file
-        self._pin_path: Path | None = None
+        self._last: tuple[str, Path] | None = None  # token and PIN
 
     def begin(self, token: str, pin_path: Path) -> bool:
         """Begin a login if none is under way at the token; raises SourceRefused if none may be."""
-        logins = self._logins
-        other = logins.refused.get(token)
+        logins, key = self._logins, (token, pin_path)
+        other = logins.refused.get(key)
         if other is not None and other is not self._latch:
-            if not other.is_set():  # somebody has undone it
-                del logins.refused[token]
-            elif (token, pin_path) not in logins.good:
-                raise self._latch.set(f"its token has refused the PIN of hsm.{other.name}")
+            if other.is_set():
+                reason = f"its token has refused the PIN of hsm.{other.name}"
+                raise self._latch.set(reason, pin_path)
+            del logins.refused[key]  # somebody has undone it
         if logins.under_way.setdefault(token, self) is not self:
             return False
-        self._token, self._pin_path = token, pin_path
+        self._last = key
         announced = False
         try:
-            announced = self._latch.announce()
+            announced = self._latch.announce(known_good=key in logins.good)
         finally:
             if not announced:
                 del logins.under_way[token]
@@ -57,21 +56,22 @@ class Turns:
 
     def succeeded(self) -> None:
         """Note that the PIN was accepted, if a login is under way."""
-        if self._pin_path is not None and self._is_under_way():
-            self._logins.good.add((self._token, self._pin_path))
+        if self._last is not None and self._is_under_way(self._last[0]):
+            self._logins.good.add(self._last)
             self.ended()
 
     def refused(self, reason: str, pin_path: Path | None) -> None:
         """Note that it was refused, or that nobody knows."""
-        if self._token:
-            self._logins.refused[self._token] = self._latch
+        if self._last is not None:
+            self._logins.refused[self._last] = self._latch
+            self._logins.good.discard(self._last)
         self._latch.set(reason, pin_path)
 
     def ended(self) -> None:
-        """Let others log in, if a login is under way."""
-        if self._is_under_way():
+        """Let others log in, if a login is under way; a refusal is to be noted first."""
+        if self._last is not None and self._is_under_way(self._last[0]):
+            del self._logins.under_way[self._last[0]]
             self._latch.withdraw()
-            del self._logins.under_way[self._token]
 
-    def _is_under_way(self) -> bool:
-        return self._logins.under_way.get(self._token) is self
+    def _is_under_way(self, token: str) -> bool:
+        return self._logins.under_way.get(token) is self

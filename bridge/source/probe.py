@@ -72,9 +72,11 @@ def probe_token(
         return ProbeReport.from_record(answers["report"])
     reason = str(answers.get("error") or reason or f"the process {died(child.returncode)}")
     if answers.get("login"):
-        raise latch.set(f"{reason}, in the middle of C_Login")
-    if answers.get("exit") == Exit.PIN_REFUSED:
-        raise latch.set(reason)
+        reason += ", in the middle of C_Login"
+    if answers.get("login") or answers.get("exit") == Exit.PIN_REFUSED:
+        refused = latch.set(reason)
+        latch.withdraw()
+        raise refused
     if answers.get("exit") in _MISCONFIGURED:
         raise SourceMisconfigured(reason)
     raise SourceFailed(reason)

@@ -275,9 +275,13 @@ class Source:
     def _check_pin(self) -> None:
         """Raise SourceRefused if the PIN was refused before, be it to another source."""
         pin_path = self._config.pin_path()
-        # One that was to take this one's place may have had another file, and this one is well.
-        if pin_path is not None and (not self._starts or self._latch.concerns(pin_path)):
+        if pin_path is None:
+            return
+        if not self._starts:
             self._latch.check()
+        elif self._latch.concerns(pin_path):
+            # One that was to take this one's place may have had another file, and this one is well.
+            self._latch.check_refusal()
 
     def _attach(self) -> Ring:
         config = self._config

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from bridge.source.account import Fate
-from bridge.source.errors import SourceMisconfigured, SourceRefused
+from bridge.source.errors import SourceFailed, SourceMisconfigured, SourceRefused
 from bridge.source.generation import Timing
 from bridge.source.latch import PinLatch
 from bridge.source.logins import Logins
@@ -167,6 +167,7 @@ async def test_tables_of_one_token_cost_it_one_wrong_try(make, token, wrong_pin,
     assert token.logins == 1
     assert sum("its token has refused the PIN of hsm." in line for line in lines) == 2
     assert len(list(tmp_path.glob("pin-refused.*"))) == 3
+    assert not list(tmp_path.glob("login-begun.*"))
 
 
 async def test_tables_of_one_token_log_in_one_after_the_other(make, token, pin_file, tmp_path):
@@ -186,19 +187,47 @@ async def test_tables_of_one_token_log_in_one_after_the_other(make, token, pin_f
         assert not [*tmp_path.glob("pin-refused.*"), *tmp_path.glob("login-begun.*")]
 
 
-async def test_waiting_for_anothers_login_is_not_hanging(make, token, pin_file, tmp_path):
+async def test_who_waits_for_a_login_that_hangs_is_refused_with_it(make, token, pin_file):
     token.trouble = Trouble.LOGIN_HANGS
     logins = Logins()
     sources = [
         make(name=name, pin_file=pin_file, logins=logins, start_timeout_seconds=seconds)
-        for name, seconds in (("a", 2), ("b", 0.5))
+        for name, seconds in (("a", 1), ("b", 10))
     ]
     first = asyncio.create_task(_refused(sources[0]))
     await until(lambda: token.logins == 1)
     assert "its token has refused the PIN of hsm.a" in await _refused(sources[1])
-    assert "hung while in C_Login for more than 2 s" in await first
+    assert "hung while in C_Login for more than 1 s" in await first
     assert token.logins == 1
     assert not sources[1].status().restarts
+
+
+async def test_tables_that_were_well_cost_one_try_when_their_pin_is_changed(make, token, pin_file):
+    token.login_needed = 1
+    logins = Logins()
+    sources = [make(name=name, pin_file=pin_file, logins=logins) for name in "abc"]
+    tasks = [asyncio.create_task(source.run()) for source in sources]
+    await until(lambda: all(source.is_running for source in sources))
+    pin_file.write_text("000000")
+    pids = [source.status().pid for source in sources]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+    assert all(isinstance(end, SourceRefused) for end in ended)
+    assert token.logins == 3 + 1
+    for source in sources:
+        source.close()
+
+
+async def test_tables_of_one_token_with_pins_of_their_own(make, token, pin_file, tmp_path):
+    token.login_needed = 1
+    logins, other = Logins(), tmp_path / "other"
+    other.write_text("000000")
+    await _refused(make(name="a", pin_file=other, logins=logins))
+    source = make(name="b", pin_file=pin_file, logins=logins)
+    async with running(source):
+        await until(lambda: source.is_running)
+    assert token.logins == 2
 
 
 async def test_what_was_undone_is_undone_for_all(make, token, pin_file, tmp_path):
@@ -226,7 +255,7 @@ async def test_a_bridge_that_is_killed_in_the_middle_of_a_login_leaves_a_note(
         await until(lambda: token.logins == 1)
         shutil.copy(tmp_path / "login-begun.test", killed)  # as if it were nobody's any more
     line = await _refused(make(pin_file=pin_file, state_dir=killed))
-    assert "the bridge ended in the middle of a login" in line
+    assert "ended in the middle of a login" in line
     assert token.logins == 1
     (killed / "login-begun.test").unlink()
     token.trouble = Trouble.NONE
@@ -252,24 +281,62 @@ async def test_a_note_that_says_nothing_or_cannot_be_made_keeps_nobody_out(
     assert token.logins == 1
 
 
-async def test_a_login_of_another_process_is_waited_for(make, token, pin_file, tmp_path):
-    token.trouble = Trouble.LOGIN_HANGS
+@pytest.fixture
+async def other_process(tmp_path):
+    """Another process with a login under way."""
     script = "import sys; from pathlib import Path; from bridge.source.latch import PinLatch"
-    script += "; print(PinLatch(Path(sys.argv[1]), 'test').announce(), flush=True); input()"
+    script += "; latch = PinLatch(Path(sys.argv[1]), 'test'); latch.check()"
+    script += "; print(latch.announce(), flush=True); input()"
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert await other.stdout.readline() == b"True\n"
+    yield other
+    if other.returncode is None:
+        other.kill()
+    await other.wait()
+
+
+async def test_a_login_of_another_process_is_waited_for(
+    make, token, pin_file, tmp_path, other_process
+):
     source = make(pin_file=pin_file, state_dir=tmp_path)
     task = asyncio.create_task(source.run())
     await asyncio.sleep(1)
     assert not token.logins
-    other.kill()
-    await other.wait()
-    with pytest.raises(SourceRefused, match="the bridge ended in the middle of a login"):
+    other_process.kill()
+    await other_process.wait()
+    with pytest.raises(SourceRefused, match="ended in the middle of a login"):
         await asyncio.wait_for(task, 20)
     source.close()
     assert not token.logins
+
+
+async def test_a_command_says_when_another_login_does_not_end(
+    make, token, pin_file, tmp_path, other_process
+):
+    source = make(pin_file=pin_file, state_dir=tmp_path, start_timeout_seconds=0.5, one_shot=True)
+    with pytest.raises(SourceFailed, match="another login at its token does not end"):
+        await asyncio.wait_for(source.run(), 20)
+    source.close()
+    assert not token.logins
+
+
+async def test_a_login_cut_off_elsewhere_does_not_concern_a_pin_that_is_good(
+    make, token, pin_file, tmp_path, other_process
+):
+    other_process.kill()
+    await other_process.wait()
+    note = tmp_path / "login-begun.test"
+    cut_off = note.read_text()
+    note.unlink()
+    source = make(pin_file=pin_file, state_dir=tmp_path)
+    async with running(source):
+        await until(lambda: source.is_running)
+        note.write_text(cut_off)
+        os.kill(source.status().pid, signal.SIGKILL)
+        await until(lambda: source.status().restarts == 1 and source.is_running)
+    assert not note.exists()
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])

@@ -1,0 +1,122 @@
+"""Notes that a login is under way: made, found, taken over, and what a sick disk does to them."""
+
+import errno
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bridge.source import announcement as module
+from bridge.source.announcement import Announcement
+from bridge.source.errors import SourceRefused
+from bridge.source.latch import PinLatch
+
+SERVICE = 65534
+OTHER = """
+import os, sys
+from pathlib import Path
+from bridge.source.announcement import Announcement
+os.setgid(int(sys.argv[2])), os.setuid(int(sys.argv[2]))
+it = Announcement(Path(sys.argv[1]))
+print(it.was_left(), it.make("text"))
+"""
+
+
+@pytest.fixture
+def note(tmp_path):
+    return Announcement(tmp_path / "login-begun.test")
+
+
+def seen_by_another(path, user):
+    command = [sys.executable, "-c", OTHER, path, str(user)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_others_see_whether_its_maker_lives(note):
+    assert not note.was_left()
+    assert note.make("text")
+    other = Announcement(note.path)
+    assert not other.was_left()
+    assert not other.make("text")
+    note.leave()
+    assert other.was_left()
+    assert not other.make("text")
+    assert other.make("text", take_over=True)
+    other.withdraw()
+    assert not note.path.exists()
+    assert not note.was_left()
+
+
+def test_the_service_waits_for_a_login_that_root_makes():
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    with tempfile.TemporaryDirectory() as state:  # pytest's are for their owner alone
+        os.chown(state, SERVICE, SERVICE)
+        _root_and_service(Announcement(Path(state) / "login-begun.test"))
+
+
+def _root_and_service(note):
+    assert note.make("text")
+    assert seen_by_another(note.path, SERVICE) == ["False", "False"]
+    note.leave()
+    assert seen_by_another(note.path, SERVICE) == ["True", "False"]
+    note.path.unlink()
+    assert seen_by_another(note.path, SERVICE) == ["False", "True"]
+
+
+@pytest.mark.parametrize("failing", ["fsync", "write"])
+def test_what_could_not_be_written_keeps_nobody_out(note, monkeypatch, failing):
+    def fail(*_):
+        raise OSError(errno.EIO, "sick")
+
+    with monkeypatch.context() as sick:
+        sick.setattr(module.os, failing, fail)
+        with pytest.raises(OSError, match="sick"):
+            note.make("text")
+    assert not note.was_left()
+    assert note.make("text")
+
+
+def test_a_disk_that_became_sick_meanwhile_is_no_reason_to_stop(note, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EROFS, "read-only")
+
+    assert note.make("text")
+    with monkeypatch.context() as sick:
+        sick.setattr(module.os, "ftruncate", fail)
+        sick.setattr(type(note.path), "unlink", fail)
+        note.withdraw()
+    assert Announcement(note.path).was_left()  # all that can be said
+    assert note.make("text", take_over=True)  # but by who knows better
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
+def test_what_is_not_a_file_is_left_alone(note, kind, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    if kind == "link":
+        note.path.symlink_to(precious)
+    elif kind == "pipe":
+        os.mkfifo(note.path)
+    else:
+        note.path.mkdir()
+    assert not note.was_left()
+    with pytest.raises(OSError, match=r"\[Errno"):
+        note.make("text")
+    assert precious.read_text() == "precious"
+
+
+def test_a_refusal_that_cannot_be_noted_is_found_all_the_same(tmp_path):
+    latch, other = PinLatch(tmp_path, "test"), PinLatch(tmp_path, "test")
+    assert latch.announce()
+    (tmp_path / "pin-refused.test").mkdir()
+    latch.set("refused")
+    latch.withdraw()
+    (tmp_path / "pin-refused.test").rmdir()
+    with pytest.raises(SourceRefused, match="ended in the middle of a login"):
+        other.check()
+    with pytest.raises(SourceRefused):
+        other.announce()
