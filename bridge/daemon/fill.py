@@ -12,7 +12,7 @@ from bridge.daemon.oneshot import Fleet
 from bridge.daemon.seen import SAMPLE_SECONDS
 from bridge.source.account import Fate
 from bridge.source.oneshot import opened
-from bridge.source.supply import Supplies
+from bridge.source.supply import StaleTake, Supplies
 from bridge.telemetry.snapshot import FilledHost, FillProgress, FillResult, HostState
 from bridge.vcenter import errors
 
@@ -122,6 +122,8 @@ class _Filler:
             if error.fate is errors.SendFate.REFUSED:
                 fate = Fate.REFUSED
             return None, str(error)
+        except StaleTake:
+            return None, ""  # purged before they were sent: the host gets others
         finally:
             if take.spent:
                 take.done(fate)

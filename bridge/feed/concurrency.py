@@ -25,6 +25,7 @@ class Outcome(Enum):
     THROTTLED = "throttled"  # 429, a proxy's 503, no session: vCenter's own
     LOST = "lost"  # no answer: one connection's trouble or one host's, unless many are lost
     NEUTRAL = "neutral"  # an answer that says nothing about load, as 404
+    NONE = "none"  # cancelled or called off: whether there was an answer is not known
 
 
 class Gate:

@@ -20,14 +20,16 @@ def absence(error: errors.VCenterError | None) -> str | None:
 
 
 def load(error: errors.VCenterError | None) -> Outcome:
-    """Say what it tells of the vCenter's load; None: the request was cancelled."""
+    """Say what it tells of the vCenter's load; None: the request was cancelled or called off."""
+    if error is None:
+        return Outcome.NONE
     if isinstance(error, errors.HostUnavailable):
         return Outcome.UNAVAILABLE
     if isinstance(error, errors.Throttled | errors.TooManySessions):
         return Outcome.THROTTLED
     if isinstance(error, errors.Unreachable | errors.UntrustedCertificate | errors.TimedOut):
         return Outcome.LOST
-    if error is not None and error.status == 503:
+    if error.status == 503:
         return Outcome.THROTTLED  # of the proxy in front, not of a host
     return Outcome.NEUTRAL
 

@@ -15,6 +15,7 @@ from bridge.feed.hoststate import Reading
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
 from bridge.source.bucket import Bucket
+from bridge.source.take import StaleTake
 from bridge.vcenter import errors
 
 if TYPE_CHECKING:
@@ -239,6 +240,8 @@ class Site:
             levels = await self._client.add(key[1], take.pieces, take.spend)
         except errors.VCenterError as error:
             failure = error
+        except StaleTake:
+            pass  # purged before they were sent: the host gets others
         finally:
             now = self._clock()
             if levels is not None:
@@ -250,7 +253,7 @@ class Site:
             elif not take.spent:
                 if self._cap is not None:
                     self._cap.give_back(n_bytes)
-                take.give_back()  # or what a purge, which calls off the request, has left of it
+                take.give_back()
                 self._failed("add", key, 0, failure, now - started)
             else:
                 refused = failure is not None and failure.fate is errors.SendFate.REFUSED
@@ -265,7 +268,7 @@ class Site:
             self._idle.set()
         if operation == "add":
             self._add_seconds(seconds)
-        if load is not Outcome.LOST:
+        if load not in (Outcome.LOST, Outcome.NONE):
             self._standing.answered()
         if load is Outcome.GOOD and self.state is SiteState.DOWN:
             self._standing.reached(self.gate.limit)
@@ -278,7 +281,7 @@ class Site:
         error: errors.VCenterError | None,
         seconds: float,
     ) -> None:
-        """Tell gate and planner of a request without a good answer; None: it was cancelled."""
+        """Tell gate and planner of a request without a good answer; None: cancelled, called off."""
         now = self._clock()
         self._ended(operation, meaning.snake(error), self._load(error, now), seconds)
         self._log.debug("request failed", host=key[1], operation=operation, error=str(error))

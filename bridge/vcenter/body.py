@@ -50,7 +50,7 @@ class EntropyBody:
         self._transport: WriteTransport | None = None
         self._is_claimed = False
         self._out = False
-        self.called_off = False
+        self.called_off: Exception | None = None
         self.started = False
         self.finished = False
 
@@ -68,8 +68,8 @@ class EntropyBody:
         if self._on_start is not None:
             try:
                 self._on_start()
-            except Exception:
-                self.called_off = True
+            except Exception as error:
+                self.called_off = error
                 raise
             self._on_start = None
         self.started = True

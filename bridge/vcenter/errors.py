@@ -42,10 +42,6 @@ class TimedOut(VCenterError):
     """No complete reply within the request's time."""
 
 
-class CalledOff(VCenterError):
-    """Whoever gave the entropy forbade at the last moment that it is sent."""
-
-
 class UntrustedCertificate(VCenterError):
     """The server's certificate does not prove that this is the vCenter of the configuration."""
 

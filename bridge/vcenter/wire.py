@@ -12,7 +12,7 @@ from yarl import URL
 from bridge.config import VCenterConfig
 from bridge.vcenter.body import EntropyBody
 from bridge.vcenter.diagnosis import Call, Target, doing, from_exception
-from bridge.vcenter.errors import CalledOff, ProtocolError, SendFate, Unreachable, VCenterError
+from bridge.vcenter.errors import ProtocolError, SendFate, Unreachable, VCenterError
 from bridge.vcenter.fastpath import FastPath, is_tested_with
 from bridge.vcenter.headers import Address, SecretHeaders
 from bridge.vcenter.path import FAILURES, Path
@@ -75,10 +75,13 @@ class Wire:
         body: EntropyBody | None = None,
         reply_bytes_max: int = REPLY_BYTES_MAX,
     ) -> Reply:
-        """Send one request and return its reply, whatever the status; raises VCenterError."""
+        """Send one request and return its reply, whatever the status.
+
+        Raises VCenterError, or what called the body off.
+        """
         begun = time.monotonic() if self._observer is not None else 0.0
         status: int | None = None
-        outcome: Reply | VCenterError
+        outcome: Reply | Exception
         try:
             path = self._path
             if path is None or not path.is_open():
@@ -90,8 +93,8 @@ class Wire:
         except VCenterError as error:
             outcome = error.with_traceback(None)
         except FAILURES as error:
-            if body is not None and body.called_off:
-                outcome = CalledOff(self.target.says(f"did not {doing(call, host)}: called off"))
+            if body is not None and body.called_off is not None:
+                outcome = body.called_off.with_traceback(None)
             else:
                 outcome = from_exception(self.target, call, error, host=host, fate=fate_now(body))
         finally:
@@ -99,9 +102,9 @@ class Wire:
                 body.abort()  # closed gently, the transport would go on sending
             if self._observer is not None:
                 self._observer(call, time.monotonic() - begun, status)
-        if isinstance(outcome, VCenterError):
+        if isinstance(outcome, Exception):
             try:
-                raise outcome
+                raise outcome from None
             finally:
                 del outcome  # or this frame and the exception keep each other
         return outcome

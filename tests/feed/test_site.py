@@ -275,7 +275,7 @@ async def test_bytes_that_were_purged_meanwhile_are_not_sent_and_nothing_breaks(
     await site.feed(HOST, take)
     assert take.fate == "given back"
     assert site._planner.told[-1][:2] == ("released", HOST)
-    assert site.requests == {("add", "called_off"): 1}  # the vCenter has no part in it
+    assert site.requests == {("add", "cancelled"): 1}  # the vCenter has no part in it
     await site.look(HOST)  # and the connections can be used
 
 
