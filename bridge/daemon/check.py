@@ -52,10 +52,14 @@ class Step:
 
 async def check(config: BridgeConfig) -> AsyncIterator[Step]:
     """Try everything; nothing is sent to any host."""
+    state = None if config.state_dir is None else _state(config.state_dir)
+    if state is not None:
+        yield state
+    may_log_in = state is None or state.verdict is not Verdict.BAD
     logins = Logins()
     for hsm in config.hsm.values():
         notes: list[str] = []
-        tried = await _hsm(config, hsm, logins, notes)
+        tried = await _hsm(config, hsm, logins if may_log_in else None, notes)
         for step in (*_notes(f"hsm.{hsm.name}", notes), tried):
             yield step
     chosen: dict[str, str] = {}
@@ -64,15 +68,18 @@ async def check(config: BridgeConfig) -> AsyncIterator[Step]:
             yield step
     if config.status is not None:
         yield await _status(config.status)
-    if config.state_dir is not None:
-        yield _state(config.state_dir)
 
 
-async def _hsm(config: BridgeConfig, hsm: HsmConfig, logins: Logins, notes: list[str]) -> Step:
-    """Try one; what is only to be warned of is added to `notes`."""
+async def _hsm(
+    config: BridgeConfig, hsm: HsmConfig, logins: Logins | None, notes: list[str]
+) -> Step:
+    """Try one, without `logins` if it needs none; what is to be warned of is added to `notes`."""
     subject = f"hsm.{hsm.name}"
     try:
         check_hsm_files(hsm, notes.append)
+        if logins is None and hsm.pin_path() is not None:
+            text = "not tried: a refused PIN could not be noted; see state_dir"
+            return Step(subject, Verdict.BAD, text)
         async with opened(hsm, state_dir=config.state_dir, logins=logins) as supply:
             waited = 0.0
             while not supply.available_bytes and waited < _BYTES_SECONDS:

@@ -270,6 +270,17 @@ def test_check_does_not_wait_at_a_pipe(command, configured, tmp_path):
     assert f"BAD   vcenter.twin: ca_file: {tmp_path}/ca.pem is not a file; get the " in run.out
 
 
+def test_check_tries_no_pin_whose_refusal_could_not_be_noted(command, configured, tmp_path):
+    path, pin = configured(), tmp_path / "pin"
+    pin.write_text("123456")
+    pin.chmod(0o600)
+    table = f"{SOFT_TOKEN}pin_file = '{pin}'\n"
+    path.write_text(f"state_dir = '{path}'\n{table}{path.read_text()}")
+    run = command("check", "--config", path)
+    assert run.code == 1
+    assert "not tried: a refused PIN could not be noted; see state_dir" in run.out
+
+
 def test_check_tries_the_status_address_and_the_state_directory(
     command, configured, twin, tmp_path
 ):
