@@ -16,14 +16,17 @@ def other_processor(library: Path) -> str:
     left to the loader, whose word on it is clear.
     """
     theirs, ours = _built_for(library), _built_for(_THIS_PROCESS)
-    if theirs is None or theirs == ours:
+    if theirs is None or ours is None or theirs == ours:
         return ""
     return f"is built for {_named(theirs)}, and this Python for {_named(ours)}"
 
 
 def _built_for(path: Path) -> tuple[int, int] | None:
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+    except OSError:
+        return None
     if len(header) < _HEADER.size or not header.startswith(b"\x7fELF"):
         return None
     _, bits, order, _, _, machine = _HEADER.unpack(header)
@@ -32,8 +35,6 @@ def _built_for(path: Path) -> tuple[int, int] | None:
     return bits, machine
 
 
-def _named(built_for: tuple[int, int] | None) -> str:
-    if built_for is None:
-        return "something else"
+def _named(built_for: tuple[int, int]) -> str:
     bits, machine = built_for
     return f"{_MACHINES.get(machine, f'machine {machine}')} ({_BITS.get(bits, 'no class')})"
