@@ -12,6 +12,7 @@ from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.fitting import Fitting
 from bridge.feed.hoststate import Reading
+from bridge.feed.roster import Roster
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
 from bridge.source.bucket import Bucket
@@ -61,7 +62,6 @@ class Site:
         self.gate = Gate(config.max_in_flight)
         cap = config.max_bytes_per_second
         self._cap = None if cap is None else Bucket(cap, clock)
-        self.names: dict[str, str] = {}
         self._clusters = Clusters(client, clock=clock, at_once=1)
         self.requests: Counter[tuple[str, str]] = Counter()
         self._client = client
@@ -70,6 +70,7 @@ class Site:
         self._add_seconds = add_seconds
         self._log = log.bind(vcenter=config.name)
         self._wake = wake
+        self._roster = Roster(config.name, planner, self._log)
         self._standing = Standing(clock=clock, log=self._log)
         self._fitting = Fitting(self.max_add_bytes)
         self._limit_bytes = self.max_add_bytes
@@ -80,6 +81,11 @@ class Site:
     def state(self) -> SiteState:
         """What is known of the vCenter."""
         return self._standing.state
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What its hosts are called, by their ids."""
+        return self._roster.names
 
     @property
     def clusters(self) -> Mapping[str, str]:
@@ -182,9 +188,7 @@ class Site:
 
     def leave(self) -> None:
         """Have nothing of it fed any more; requests under way go on, and `run` is to be ended."""
-        for host in self.names:
-            self._planner.remove_host((self.config.name, host))
-        self.names = {}
+        self._roster.clear()
 
     async def idle(self) -> None:
         """Wait until no request is under way, for as long as one may last."""
@@ -333,17 +337,7 @@ class Site:
         return seconds
 
     def _take_inventory(self, hosts: list[HostSummary]) -> None:
-        now = self._clock()
-        names = {host.host: host.name for host in hosts}
-        added = names.keys() - self.names.keys()
-        removed = self.names.keys() - names.keys()
-        for host in sorted(added):
-            self._planner.add_host((self.config.name, host), now)
-        for host in removed:
-            self._planner.remove_host((self.config.name, host))
-        self.names = names
-        if added or removed:
-            self._log.info("inventory", hosts=len(names), added=len(added), removed=len(removed))
+        if self._roster.take(hosts, self._clock()):
             self._wake()
 
 
