@@ -129,6 +129,7 @@ class EntropyBody:
         self._pieces.clear()
         self._on_start = None
         self._transport = None
+        self.called_off = None  # or this and its frames keep each other
 
 
 def _is_acknowledged(transport: "WriteTransport") -> bool:
