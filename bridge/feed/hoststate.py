@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.feed.drain import DrainEstimate
 from bridge.feed.policy import GROUP_BYTES
 from bridge.feed.sharing import Sharing
+from bridge.feed.taking import Taking
 
 if TYPE_CHECKING:
     from bridge.feed.decision import HostKey
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT_SECONDS = 60.0
 _FRESH_SECONDS = 2.0
 _TIMEOUTS_OF_TRUST = 3.0
-_SHORTFALLS_BEFORE_HOLD = 2
-_HOLD_SECONDS = 5.0
-_HOLD_SECONDS_MOST = 60.0
 _READINGS_TO_KNOW = 3
 _STEEP_FACTOR = 2.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -90,6 +88,8 @@ class Host:
     leaving: bool = False
     reading: Reading | None = None
     read_at: float = 0.0
+    asked_at: float = -math.inf
+    """When the visit began that ended with this reading: the level is no older than that."""
     readings: int = 0
     visit_bytes: int | None = None
     """What the visit under way carries, 0 for a look; None between visits."""
@@ -99,8 +99,8 @@ class Host:
     """The last visit brought bytes that would else have lain idle."""
     not_before: float = 0.0
     setbacks: int = 0
-    shortfalls: int = 0
     sharing: Sharing = field(default_factory=Sharing)
+    taking: Taking = field(default_factory=Taking)
     undoubted_bytes: int = 0
     """What it held before the last interval; if that looked steep, a rise up to here undoes it."""
     low: bool = False
@@ -196,6 +196,7 @@ class Host:
             self.drain.skip()
         self.state, self.reason, self.setbacks = _READ, "", 0
         self.reading, self.read_at, self.contact_at = reading, now, now
+        self.asked_at = self.begun_at
         self.readings += 1
 
     def _compare(self, before: Reading, after: Reading, now: float) -> None:
@@ -212,14 +213,16 @@ class Host:
             self.drain.skip()
             return
         self.undoubted_bytes = before.available_bytes + sent
-        plausible = (4.0 * self.drain.peak + 4096.0) * (seconds + 1.0)
-        if plausible + tolerance < used <= sent + plausible and used * 2 > sent:
-            self.shortfalls += 1
-            if seconds < _FRESH_SECONDS:
-                self.drain.skip()
-                return
-        elif sent:
-            self.shortfalls = 0
+        if (sent or self.taking.missing_bytes) and not self.taking.explains(
+            used,
+            sent,
+            now - self.asked_at,
+            peak_bytes_per_second=self.drain.peak,
+            capacity_bytes=after.capacity_bytes,
+            now=now,
+        ):
+            self.drain.skip()
+            return
         if before.available_bytes:
             self.drain.add(max(0, used), seconds, hidden=self.shared_at(now))
         else:
@@ -246,10 +249,10 @@ class Host:
             refill = policy.steep_refill_below * capacity
             least_room = policy.least_worth_bytes(capacity)
         self.dry_at = now + level / drain.until_used(level)
-        hold = self._hold_seconds() if self.shortfalls else 0.0
         self.sinks_at = now + (level - watermark) / near if level > watermark else -math.inf
-        self.refill_at = now + max(hold, (level - refill) / near)
-        self.top_up_at = now + max(hold, (level - policy.top_up_below * capacity) / near)
+        held = max(now, self.taking.held_until)
+        self.refill_at = max(held, now + (level - refill) / near)
+        self.top_up_at = max(held, now + (level - policy.top_up_below * capacity) / near)
         third, floor = reading.inactive_source_timeout_seconds / 3.0, policy.min_look_seconds
         turn = self._turn
         lead = max((level - watermark) / (2.0 * possible), level / (8.0 * possible))
@@ -263,12 +266,6 @@ class Host:
             self.look_at = now + (self.look_at - now) / 2.0
             self.top_up_at = math.inf
         self.look_by = min(self.contact_at + 3.0 * third, self.dry_at)
-
-    def _hold_seconds(self) -> float:
-        """Return how long to send nothing to a host that did not take what it was sent."""
-        if self.shortfalls < _SHORTFALLS_BEFORE_HOLD:
-            return 0.0
-        return min(_HOLD_SECONDS_MOST, _HOLD_SECONDS * 2.0 ** min(self.shortfalls - 2, 8))
 
     def _spread(self, turn: float) -> float:
         """Return a share of the longest interval that keeps looks from coming all at once."""

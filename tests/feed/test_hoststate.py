@@ -16,13 +16,13 @@ def reading(available: int) -> Reading:
 
 
 def host(available: int, now: float = 0.0) -> Host:
-    host = Host(("vc", "h"), Group(1000), serial=1, contact_at=now)
+    host = Host(("vc", "h"), Group(1000), serial=1, contact_at=now, begun_at=now)
     host.take_reading(reading(available), now)
     return host
 
 
 def visit(host: Host, now: float, sent: int, available: int) -> None:
-    host.visit_bytes = sent
+    host.visit_bytes, host.begun_at = sent, now
     host.take_reading(reading(available), now)
     host.visit_bytes = None
     host.schedule(now, Policy())
@@ -179,6 +179,44 @@ def test_a_host_that_takes_nothing_is_held_back_longer_and_longer():
     assert holds == [0.0, 5.0, 10.0, 20.0, 40.0, 60.0]
     visit(h, 100.0, 120 * KIB, 200 * KIB)
     assert h.refill_at == 100.0
+
+
+def test_looks_do_not_put_off_the_end_of_a_hold():
+    h = host(100 * KIB)
+    for turn in (1.0, 2.0):
+        visit(h, turn, 120 * KIB, 100 * KIB)
+    held_until = h.refill_at
+    assert held_until == 7.0
+    for now in range(3, 7):
+        visit(h, now, 0, 100 * KIB)
+        assert h.refill_at == held_until
+    visit(h, 8.0, 0, 100 * KIB)
+    assert h.refill_at == 8.0
+
+
+@pytest.mark.parametrize("late_seconds", [0.0, 1.0, 4.0])
+def test_a_host_that_uses_what_it_gets_before_the_answer_is_here_is_not_held_back(late_seconds):
+    """A twentieth of a second for the level to be told, and the answer comes later."""
+    rate, level, now = 20 * KIB, 30 * KIB, 0.0
+    h = host(level)
+    for _ in range(40):
+        h.visit_bytes, h.begun_at = 25 * KIB if level < 60 * KIB else 0, now
+        level = max(0, level + h.visit_bytes - rate // 20)
+        h.take_reading(reading(level), now + 0.05 + late_seconds)
+        h.visit_bytes = None
+        now += 0.05 + late_seconds
+        level = max(0, level - int(rate * late_seconds))
+        h.schedule(now, Policy())
+        assert h.taking.held_until <= now
+
+
+def test_little_by_little_a_host_that_takes_nothing_is_noticed_too():
+    h, now, sent = host(0), 0.0, 0
+    while now < 60.0:
+        visit(h, now, 6 * KIB, 0)
+        sent += 6 * KIB
+        now = max(now + 0.01, h.refill_at)
+    assert sent < 60 * 36 * KIB / 4
 
 
 def test_nothing_is_learnt_across_an_unknown_fate():
