@@ -33,6 +33,8 @@ GOOD = [  # data, status, payload, keep-alive
     (OK + b"Date: x\r\nContent-Type: a/b\r\nContent-Length: 2\r\nX: y\r\n\r\n{}", 200, b"{}", True),
     (OK + b"Content-Type: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", False),
     (OK + b"Content-Type: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", 200, b"x", False),
+    (OK + b"Connection: keep-alive\r\nContent-Length: 1\r\nX: y\r\n\r\nx", 200, b"x", True),
+    (OK + b"Content-Length: 1\r\nConnection: keep-alive, close\r\n\r\nx", 200, b"x", False),
     (OK + b"Content-Length: 0005\r\n\r\nhello", 200, b"hello", True),
     (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b"", True),
     (b"HTTP/1.1 204\r\nContent-Length: 5\r\n\r\n", 204, b"", True),
@@ -150,6 +152,14 @@ def test_what_is_too_large(data, step):
     assert reader.too_large
     assert reader.payload == b""
     assert not reader.keep_alive
+
+
+@pytest.mark.parametrize(("data", "status", "payload", "keep_alive"), GOOD)
+def test_what_comes_after_the_end_is_not_another_reply(data, status, payload, keep_alive):
+    reader = read(data)
+    with pytest.raises(NotHttp):
+        reader.feed(data)
+    assert (reader.status, reader.payload, reader.keep_alive) == (status, payload, keep_alive)
 
 
 def test_the_largest_that_fits():

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from yarl import URL
@@ -13,6 +13,8 @@ from bridge.vcenter.fastpath.opening import open_connection
 from bridge.vcenter.plainpath import http_session
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from aiohttp.connector import Connection
 
     from bridge.vcenter.body import EntropyBody
@@ -47,24 +49,40 @@ class FastPath:
         self._lines.close()
         await self._http.close()
 
-    async def exchange(
+    def exchange(
         self,
         method: str,
         address: "Address",
         headers: "SecretHeaders",
         body: "EntropyBody | None",
         reply_bytes_max: int,
-    ) -> "Reply":
-        """Make one exchange; raises one of FAILURES when no status came."""
+    ) -> "Coroutine[Any, Any, Reply]":
+        """Make one exchange, awaited at once; raises one of FAILURES when no status came."""
         head = address.head(method) + headers.block
         if body is not None:
             head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % body.size
         else:
             head += b"Content-Length: 0\r\n\r\n" if method == "POST" else b"\r\n"
-        deadline = self._loop.time() + self._seconds
+        now = self._loop.time()
+        deadline = now + self._seconds
         may_repeat = method in MAY_BE_REPEATED
+        if not may_repeat and (line := self._lines.take_idle(now, deadline)) is not None:
+            return line.exchange(head, body, reply_bytes_max)
+        return self._exchange(head, deadline, body, reply_bytes_max, may_repeat=may_repeat)
+
+    async def _exchange(
+        self,
+        head: bytes,
+        deadline: float,
+        body: "EntropyBody | None",
+        reply_bytes_max: int,
+        *,
+        may_repeat: bool,
+    ) -> "Reply":
         while True:
-            line = self._lines.take_idle(deadline) or await self._lines.take(deadline)
+            line = self._lines.take_idle(self._loop.time(), deadline)
+            if line is None:
+                line = await self._lines.take(deadline)
             is_new = not line.n_exchanges
             try:
                 return await line.exchange(head, body, reply_bytes_max)
@@ -73,8 +91,6 @@ class FastPath:
                 if is_new or not may_repeat:
                     raise
                 may_repeat = False
-            finally:
-                self._lines.give_back(line)
 
     async def _connect(self) -> "Connection":
         return await open_connection(self._http, self._url)

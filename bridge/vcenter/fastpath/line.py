@@ -20,12 +20,18 @@ BATCH_BYTES = 512 * 1024  # of the body, between two looks at whether to go on
 
 
 class Line(asyncio.BufferedProtocol):
-    """A connection that aiohttp made. `lost` is called when it has ended, whoever ended it."""
+    """A connection that aiohttp made.
+
+    `ended` is called at the end of each exchange, `lost` when the connection has ended, whoever
+    ended it.
+    """
 
     def __init__(
         self,
         connection: "Connection",
         loop: asyncio.AbstractEventLoop,
+        *,
+        ended: Callable[["Line"], None],
         lost: Callable[["Line"], None],
     ) -> None:
         transport = connection.transport
@@ -37,15 +43,16 @@ class Line(asyncio.BufferedProtocol):
         self.deadline = 0.0
         self.idle_since = 0.0
         self.n_exchanges = 0
+        self.is_over = False  # no further exchange can be made here
         self._connection = connection
         self._handler = handler
         self._loop = loop
+        self._ended = ended
         self._lost = lost
         self._buffer = bytearray(READ_BYTES)
         self._bytes = memoryview(self._buffer)
         self._reader: ReplyReader | None = None
         self._failure: Exception | None = None
-        self._is_over = False
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         # those of the loop join what they are given, which copies it
@@ -55,7 +62,7 @@ class Line(asyncio.BufferedProtocol):
     @property
     def is_usable(self) -> bool:
         """Whether the next exchange can be made here."""
-        return not self._is_over and not self.transport.is_closing()
+        return not self.is_over and not self.transport.is_closing()
 
     async def exchange(self, head: bytes, body: EntropyBody | None, reply_bytes_max: int) -> Reply:
         """Make one exchange; raises one of FAILURES when no status came."""
@@ -66,7 +73,12 @@ class Line(asyncio.BufferedProtocol):
             if body is None:
                 self.transport.write(head)
             else:
-                self._begin(head, body)
+                body.claim(self.transport)
+                try:
+                    body.start()
+                except Exception:  # noqa: BLE001 - whoever gave the body may call it off
+                    raise aiohttp.ClientConnectionError("nothing was sent") from None
+                self._write([head + PREFIX], body)
                 if not body.finished:
                     await self._send_more(body, reader)
             while not reader.status:
@@ -86,14 +98,7 @@ class Line(asyncio.BufferedProtocol):
             self._reader = None
             if not done:
                 self.abort()
-
-    def _begin(self, head: bytes, body: EntropyBody) -> None:
-        body.claim(self.transport)
-        try:
-            body.start()
-        except Exception:  # noqa: BLE001 - whoever gave the body may call it off
-            raise aiohttp.ClientConnectionError("nothing was sent") from None
-        self._write([head + PREFIX], body)
+            self._ended(self)
 
     def _write(self, chunks: list[bytes | memoryview], body: EntropyBody) -> None:
         """Hand over what comes first, the next pieces, and the end after the last of them."""
@@ -109,7 +114,7 @@ class Line(asyncio.BufferedProtocol):
 
     async def _send_more(self, body: EntropyBody, reader: ReplyReader) -> None:
         while body.has_more and not reader.status:
-            if self._paused or self._is_over:
+            if self._paused or self.is_over:
                 await self._event()
             else:
                 self._write([], body)
@@ -125,7 +130,7 @@ class Line(asyncio.BufferedProtocol):
 
     def _event(self) -> asyncio.Future[None]:
         """Return what is done when something has happened; raises if the connection is over."""
-        if self._is_over:
+        if self.is_over:
             failure, self._failure = self._failure, None
             try:
                 raise failure or aiohttp.ServerDisconnectedError
@@ -135,12 +140,13 @@ class Line(asyncio.BufferedProtocol):
         return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _fail(self, failure: Exception) -> None:
-        if not self._is_over:
-            self._is_over = True
+        if not self.is_over:
+            self.is_over = True
             self._failure = failure
         self._wake()
 

@@ -35,19 +35,19 @@ class Lines:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def take_idle(self, deadline: float) -> Line | None:
+    def take_idle(self, now: float, deadline: float) -> Line | None:
         """Return a connection that is there, if one is; see `take`."""
-        oldest = self._loop.time() - KEEP_ALIVE_SECONDS
+        oldest = now - KEEP_ALIVE_SECONDS
         while self._idle:
             line = self._idle.pop()
-            if line.is_usable and line.idle_since >= oldest:
+            if line.idle_since >= oldest and line.is_usable:
                 return self._taken(line, deadline)
             line.abort()
             self._pass_on(None)
         return None
 
     async def take(self, deadline: float) -> Line:
-        """Return a connection to be given back; from `deadline` on its exchange times out.
+        """Return a connection for one exchange, which times out from `deadline` on.
 
         Raises TimeoutError when there is none by then, or what aiohttp raises in connecting.
         """
@@ -62,10 +62,10 @@ class Lines:
             self._deadline_timer = self._loop.call_at(deadline, self._end_the_overdue)
         return line
 
-    def give_back(self, line: Line) -> None:
-        """Take a connection back, to be used again if it can be."""
+    def _take_back(self, line: Line) -> None:
+        """Take a connection back whose exchange has ended, to be used again if it can be."""
         self._busy.discard(line)
-        if self._closed or not line.is_usable:
+        if self._closed or line.is_over:
             line.abort()
             self._pass_on(None)
         else:
@@ -102,7 +102,8 @@ class Lines:
             if line is not None and line.is_usable:
                 return line
         try:
-            return Line(await self._connect(), self._loop, self._forget)
+            connection = await self._connect()
+            return Line(connection, self._loop, ended=self._take_back, lost=self._forget)
         except BaseException:
             self._pass_on(None)
             raise

@@ -19,7 +19,8 @@ _FIELD = _NAME + rb":" + _TEXT + rb"\r\n"
 _HEAD = re.compile(_STATUS_LINE + rb"(?:" + _FIELD + rb")*+\r\n")
 # a head that needs no second look: a success of one length, and nothing else about framing
 _OTHERS = (
-    rb"(?:(?:(?![Cc][Oo][Nn]|[Tt][Rr])" + _NAME + rb"|[Cc]ontent-[Tt]ype):" + _TEXT + rb"\r\n)*+"
+    rb"(?:(?:(?![Cc][Oo][Nn]|[Tt][Rr])" + _NAME + rb"|[Cc]ontent-[Tt]ype):" + _TEXT + rb"\r\n"
+    rb"|[Cc]onnection: keep-alive\r\n)*+"
 )
 _USUAL = re.compile(
     rb"HTTP/1\.1 200(?: "
