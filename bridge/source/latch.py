@@ -38,12 +38,11 @@ class PinLatch:
 
     def check_refusal(self) -> None:
         """Raise SourceRefused if the PIN was refused before, and nobody has undone it."""
-        on_disk = self._path is not None and os.path.lexists(self._path)
-        if self._noted and not on_disk:
-            self._line, self._noted = None, False
+        if self._is_undone():
+            self._line, self._pin_path, self._noted = None, None, False
         if self._line is not None:
             raise SourceRefused(self._line)
-        if on_disk:
+        if self._is_on_disk():
             raise SourceRefused(
                 f"hsm.{self.name}: the PIN was refused before and is not tried again: "
                 f"correct it, then remove {self._path}"
@@ -59,23 +58,28 @@ class PinLatch:
 
     def concerns(self, pin_path: Path) -> bool:
         """Tell whether it may have been the PIN in this file that was refused."""
-        return self._pin_path in (None, pin_path)
+        return self._pin_path in (None, pin_path) or self._is_undone()
 
-    def announce(self, *, known_good: bool = False) -> bool:
+    def announce(self, pin_path: Path, *, known_good: bool = False) -> bool:
         """Note on disk that a login begins; False while another process has one under way.
 
-        Raises SourceRefused if somebody died in the middle of one, unless the PIN is known to be
-        good: then that one was, too.
+        Raises SourceRefused if the PIN was refused, maybe to the one that was waited for, or if
+        somebody died in the middle of a login, unless the PIN is known to be good: then that one
+        was, too.
         """
-        if self._announcement is None:
-            return True
-        if not known_good:
-            self._check_announcement()
+        if self._announcement is not None:
+            if not known_good:
+                self._check_announcement()
+            if not self._is_announced(self._announcement, known_good=known_good):
+                return False
         try:
-            note = self._note("a login was begun")
-            return self._announcement.make(note, take_over=known_good)
-        except OSError:  # it holds as long as the process, as without a directory
-            return True
+            # Not before: a refusal is noted before the announcement of that login goes.
+            if self.concerns(pin_path):
+                self.check_refusal()
+        except SourceRefused:
+            self.withdraw()
+            raise
+        return True
 
     def withdraw(self) -> None:
         """Note that it is known how the login ended; a refusal is to be noted first."""
@@ -101,6 +105,18 @@ class PinLatch:
                 line += f"correct it; {self._path} could not be written ({error.strerror})"
         self._line = line
         return SourceRefused(line)
+
+    def _is_on_disk(self) -> bool:
+        return self._path is not None and os.path.lexists(self._path)
+
+    def _is_undone(self) -> bool:
+        return self._noted and not self._is_on_disk()
+
+    def _is_announced(self, announcement: Announcement, *, known_good: bool) -> bool:
+        try:
+            return announcement.make(self._note("a login was begun"), take_over=known_good)
+        except OSError:  # it holds as long as the process, as without a directory
+            return True
 
     def _check_announcement(self) -> None:
         if self._announcement is not None and self._announcement.was_left():

@@ -48,7 +48,7 @@ class Turns:
         self._last = key
         announced = False
         try:
-            announced = self._latch.announce(known_good=key in logins.good)
+            announced = self._latch.announce(pin_path, known_good=key in logins.good)
         finally:
             if not announced:
                 del logins.under_way[token]

@@ -58,8 +58,8 @@ def probe_token(
         try:
             for line in _lines(child, patience):
                 answers.update(line)
-                if line.get("login"):
-                    latch.announce()
+                if line.get("login") and pin_path is not None:
+                    latch.announce(pin_path)
                 elif "login" in line:
                     latch.withdraw()
                 if "progress" in line:

@@ -15,6 +15,7 @@ from bridge.source.errors import SourceRefused
 from bridge.source.latch import PinLatch
 
 SERVICE = 65534
+PIN = Path("/pin")
 OTHER = """
 import os, sys
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_what_is_not_a_file_is_left_alone(note, kind, tmp_path):
 
 def test_a_refusal_that_cannot_be_noted_is_found_all_the_same(tmp_path):
     latch, other = PinLatch(tmp_path, "test"), PinLatch(tmp_path, "test")
-    assert latch.announce()
+    assert latch.announce(PIN)
     (tmp_path / "pin-refused.test").mkdir()
     latch.set("refused")
     latch.withdraw()
@@ -119,4 +120,4 @@ def test_a_refusal_that_cannot_be_noted_is_found_all_the_same(tmp_path):
     with pytest.raises(SourceRefused, match="ended in the middle of a login"):
         other.check()
     with pytest.raises(SourceRefused):
-        other.announce()
+        other.announce(PIN)

@@ -283,10 +283,11 @@ async def test_a_note_that_says_nothing_or_cannot_be_made_keeps_nobody_out(
 
 @pytest.fixture
 async def other_process(tmp_path):
-    """Another process with a login under way."""
+    """Another process with a login under way, which is refused once it is sent a line."""
     script = "import sys; from pathlib import Path; from bridge.source.latch import PinLatch"
     script += "; latch = PinLatch(Path(sys.argv[1]), 'test'); latch.check()"
-    script += "; print(latch.announce(), flush=True); input()"
+    script += "; print(latch.announce(Path('pin')), flush=True); input()"
+    script += "; latch.set('refused'); latch.withdraw()"
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -310,6 +311,19 @@ async def test_a_login_of_another_process_is_waited_for(
         await asyncio.wait_for(task, 20)
     source.close()
     assert not token.logins
+
+
+async def test_who_waited_for_a_login_that_was_refused_makes_none(
+    make, token, pin_file, tmp_path, other_process
+):
+    source = make(pin_file=pin_file, state_dir=tmp_path)
+    task = asyncio.create_task(_refused(source))
+    await until(lambda: source.status().pid is not None)
+    await asyncio.sleep(0.5)
+    await other_process.communicate(b"\n")
+    assert "the PIN was refused before and is not tried again" in await task
+    assert not token.logins
+    assert [path.name for path in tmp_path.glob("*-*.test")] == ["pin-refused.test"]
 
 
 async def test_a_command_says_when_another_login_does_not_end(
