@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bridge.native.ring import Phase
 from bridge.source.ending import Cause, Ending, judge
+from bridge.source.logins import NO_TURN
 from bridge.source.order import PUBLISH_AFTER_MS, Order
 from bridge.source.process import SourceProcess, child_environment
 
@@ -145,7 +146,7 @@ class Generation:
                 self._turns.succeeded()
             reason = self.watch.tick(view, has_space=not full)
             if reason is not None and process.wants_login:
-                reason = "waited for its turn to log in: another login at its token does not end"
+                reason = NO_TURN
             if self._supply.halted and view.phase != Phase.LOGIN:
                 reason = "has to make way, for the machine was suspended"
             self._rate.sample(arrived - published, now - before, full=full)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from bridge.source.latch import PinLatch
 
+NO_TURN = "waited for its turn to log in: another login at its token does not end"
+
 
 class Logins:
     """What all sources of one process know of each other's logins; a token is any text for it."""

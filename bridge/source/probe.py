@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import subprocess
+import time
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bridge.source.ending import died
 from bridge.source.errors import SourceFailed, SourceMisconfigured
 from bridge.source.exits import Exit
 from bridge.source.latch import PinLatch
+from bridge.source.logins import NO_TURN
 from bridge.source.probe_report import ProbeReport
 from bridge.source.process import READ_BYTES, child_command, child_environment
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from bridge.config import HsmConfig
 
+_LOOK_SECONDS = 0.1
 _MISCONFIGURED = frozenset({Exit.MODULE, Exit.TOKEN_AMBIGUOUS, Exit.PIN_FILE})
 
 
@@ -59,7 +62,8 @@ def probe_token(
             for line in _lines(child, patience):
                 answers.update(line)
                 if line.get("login") and pin_path is not None:
-                    latch.announce(pin_path)
+                    _take_turn(latch, pin_path, config.start_timeout_seconds)
+                    answers["login"] = _let_log_in(child, latch)
                 elif "login" in line:
                     latch.withdraw()
                 if "progress" in line:
@@ -111,6 +115,25 @@ def _lines(child: subprocess.Popen[bytes], patience_seconds: float) -> Iterator[
                 return
             *lines, rest = (rest + data).split(b"\n")
             yield from map(json.loads, lines)
+
+
+def _take_turn(latch: PinLatch, pin_path: Path, patience_seconds: float) -> None:
+    """Wait until nobody else logs in with this PIN, and announce it; SourceRefused: never again."""
+    end = time.monotonic() + patience_seconds
+    while not latch.announce(pin_path):
+        if time.monotonic() > end:
+            raise SourceFailed(NO_TURN)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _let_log_in(child: subprocess.Popen[bytes], latch: PinLatch) -> bool:
+    """Say to the child that it may; False if it has died meanwhile."""
+    try:
+        _stream(child.stdin).write(b"\n")
+    except BrokenPipeError:
+        latch.withdraw()
+        return False
+    return True
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that probes: `python -I -m bridge.source.probe_child`.
 
-Takes one line of JSON on stdin and answers in lines: {"login": true} before C_Login is called and
-{"login": false} after, {"progress"} at every step, and {"report"} or {"error", "exit"} in the end.
+Takes one line of JSON on stdin and answers in lines: {"login": true} when it wants to call C_Login,
+which it does after a second line, and {"login": false} after that; {"progress"} at every step, and
+{"report"} or {"error", "exit"} in the end.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from bridge.native.source import SourceHandle
 
 CKR_USER_NOT_LOGGED_IN = 0x101
+FOR_EVER_MS = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def _login_needed(token: _Token, pin_path: str | None, stdio: Stdio) -> bool:
         return False
     if pin_path is not None:
         stdio.answer(login=True)
+        if not stdio.permitted(FOR_EVER_MS):
+            os._exit(1)  # nobody is there any more
         try:
             token.handle.login(token.slot_id, Path(pin_path))
         except NativeError as error:
