@@ -70,6 +70,7 @@ class Announcement:
         if self._descriptor is not None:
             with suppress(OSError):  # either is enough
                 os.ftruncate(self._descriptor, 0)
+                os.fsync(self._descriptor)  # or it is back after a power cut
             with suppress(OSError):
                 self.path.unlink()
             self.leave()

@@ -94,6 +94,22 @@ def test_a_disk_that_became_sick_meanwhile_is_no_reason_to_stop(note, monkeypatc
     assert note.make("text", take_over=True)  # but by who knows better
 
 
+def test_a_power_cut_brings_back_no_login_that_has_ended(note, monkeypatch):
+    synced = []
+
+    def seen(descriptor):
+        fsync(descriptor)
+        synced.append(os.fstat(descriptor))
+
+    fsync = os.fsync
+    monkeypatch.setattr(module.os, "fsync", seen)
+    assert note.make("text")
+    made = note.path.stat()
+    note.withdraw()
+    lengths = [info.st_size for info in synced if info.st_ino == made.st_ino]
+    assert lengths == [len("text"), 0]
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
 def test_what_is_not_a_file_is_left_alone(note, kind, tmp_path):
     precious = tmp_path / "precious"
