@@ -140,15 +140,15 @@ class Generation:
             view = self._ring.observe()
             now, arrived = self._clock(), self._supply.published_bytes
             full = self._is_full(view)
-            if process.wants_login:
-                self._look_for_login(process)
-            elif view.phase in (Phase.OPENING, Phase.RUNNING):
+            if view.phase in (Phase.OPENING, Phase.RUNNING):
                 self._turns.succeeded()
-            reason = self.watch.tick(view, has_space=not full)
+            reason = self.watch.tick(view, has_space=not full, waits=process.wants_login)
             if reason is not None and process.wants_login:
                 reason = NO_TURN
-            if self._supply.halted and view.phase != Phase.LOGIN:
+            if self._supply.halted and view.phase != Phase.LOGIN and not self._turns.are_under_way:
                 reason = "has to make way, for the machine was suspended"
+            if reason is None and process.wants_login:
+                self._look_for_login(process)  # not of one that is killed: it might just log in
             self._rate.sample(arrived - published, now - before, full=full)
             before, published = now, arrived
             if view.phase == Phase.RUNNING:

@@ -39,23 +39,24 @@ class HangWatch:
         self._calls: dict[int, tuple[int, float]] = {}  # reader: calls begun, age of that call
         self._calls_begun = -1  # by all of them
         self._rest_age = 0.0  # since any of them was in a call, or had no space for one
-        self._phases = -1
+        self._phase = (-1, False)  # which phase it is, and whether others are in the way
         self._phase_age = 0.0
 
-    def tick(self, view: RingView, *, has_space: bool = False) -> str | None:
+    def tick(self, view: RingView, *, has_space: bool = False, waits: bool = False) -> str | None:
         """Look once per tick; says what hangs, if something does.
 
-        `has_space` says that a reader could make a call.
+        `has_space` says that a reader could make a call, `waits` that it is others that have to get
+        on first: how long that took is not held against it.
         """
         if view.phase != Phase.RUNNING:
-            return self._tick_phase(view)
+            return self._tick_phase(view, waits=waits)
         return self._tick_calls(view) or self._tick_rest(view, has_space=has_space)
 
-    def _tick_phase(self, view: RingView) -> str | None:
+    def _tick_phase(self, view: RingView, *, waits: bool) -> str | None:
         self._calls.clear()
         self._rest_age = 0.0
-        if view.phases != self._phases:
-            self._phases = view.phases
+        if (view.phases, waits) != self._phase:
+            self._phase = view.phases, waits
             self._phase_age = 0.0
             return None
         self._phase_age += self._tick_seconds
@@ -65,7 +66,7 @@ class HangWatch:
         return f"hung while {_DOING[view.phase]} for more than {limit:g} s"
 
     def _tick_calls(self, view: RingView) -> str | None:
-        self._phases = view.phases
+        self._phase = view.phases, False
         self._phase_age = 0.0
         hung = None
         for number, reader in enumerate(view.readers):

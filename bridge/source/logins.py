@@ -58,7 +58,7 @@ class Turns:
 
     def succeeded(self) -> None:
         """Note that the PIN was accepted, if a login is under way."""
-        if self._last is not None and self._is_under_way(self._last[0]):
+        if self._last is not None and self.are_under_way:
             self._logins.good.add(self._last)
             self.ended()
 
@@ -71,9 +71,11 @@ class Turns:
 
     def ended(self) -> None:
         """Let others log in, if a login is under way; a refusal is to be noted first."""
-        if self._last is not None and self._is_under_way(self._last[0]):
+        if self._last is not None and self.are_under_way:
             del self._logins.under_way[self._last[0]]
             self._latch.withdraw()
 
-    def _is_under_way(self, token: str) -> bool:
-        return self._logins.under_way.get(token) is self
+    @property
+    def are_under_way(self) -> bool:
+        """Whether a login was begun, and it is not known yet how it ended."""
+        return self._last is not None and self._logins.under_way.get(self._last[0]) is self

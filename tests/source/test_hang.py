@@ -110,3 +110,15 @@ def test_every_phase_on_the_way_has_a_limit_of_its_own(phase, limit):
     for phases in range(5):
         for _ in range(int(limit / TICK)):
             assert watch.tick(view(phase=phase, phases=phases)) is None
+
+
+def test_what_others_took_is_not_held_against_it():
+    watch = HangWatch(Limits(start=60.0), TICK)
+    seen = view(phase=Phase.SELECTING)
+    assert seconds_until_hung(watch, seen, most=50.0, waits=True) is None
+    assert seconds_until_hung(watch, seen) == 60.0 + TICK
+
+
+def test_what_waits_for_others_has_the_same_limit():
+    seen = view(phase=Phase.SELECTING)
+    assert seconds_until_hung(HangWatch(Limits(start=60.0), TICK), seen, waits=True) == 60.0 + TICK

@@ -125,6 +125,28 @@ async def test_a_login_that_is_slow_may_end_when_the_source_is_stopped(
     assert not (tmp_path / "pin-refused.test").exists()
 
 
+async def test_a_login_that_was_begun_ends_before_a_suspended_machine_has_it_make_way(
+    make, token, tmp_path
+):
+    pin_file, pin = tmp_path / "pin", tmp_path / "pin-to-come"
+    os.mkfifo(pin_file)  # where it waits on its way from the permission to C_Login
+    pin.write_text("123456")
+    suspended = []
+    source = make(pin_file=pin_file, suspended=lambda: bool(suspended and suspended.pop()))
+    async with running(source):
+        with await asyncio.to_thread(pin_file.open, "w") as file:  # once it reads
+            first = source.status().pid
+            suspended.append(True)
+            await until(lambda: source.supply.halted)
+            await asyncio.sleep(0.3)
+            assert source.status().pid == first
+            pin.replace(pin_file)
+            file.write("123456")
+        await until(lambda: source.status().restarts == 1 and source.is_running)
+    assert "the machine was suspended" in source.lines.reasons()[0]
+    assert token.logins == 2
+
+
 @pytest.mark.parametrize("noted", [True, False])
 async def test_what_was_refused_to_a_successor_is_not_tried_again(
     make, token, pin_file, tmp_path, noted
