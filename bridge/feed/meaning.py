@@ -7,11 +7,18 @@ from bridge.vcenter import errors
 
 _ABSENT = {
     errors.Unauthorized: "refused",
-    errors.SessionRefused: "refused",
     errors.NotFound: "not found",
     errors.HostUnavailable: "unavailable",
     errors.BadRequest: "refused",
 }
+
+# one may be chance; several in a row, and there is no vCenter that can be used
+_LOSSES = (
+    errors.Unreachable,
+    errors.UntrustedCertificate,
+    errors.TimedOut,
+    errors.SessionRefused,
+)
 
 
 def absence(error: errors.VCenterError | None) -> str | None:
@@ -27,7 +34,7 @@ def load(error: errors.VCenterError | None) -> Outcome:
         return Outcome.UNAVAILABLE
     if isinstance(error, errors.Throttled | errors.TooManySessions):
         return Outcome.THROTTLED
-    if isinstance(error, errors.Unreachable | errors.UntrustedCertificate | errors.TimedOut):
+    if isinstance(error, _LOSSES):
         return Outcome.LOST
     if error.status == 503:
         return Outcome.THROTTLED  # of the proxy in front, not of a host

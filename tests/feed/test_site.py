@@ -197,6 +197,20 @@ async def test_no_connection_gives_the_bytes_back_and_pauses(twin):
     assert not site.gate.is_open(time.monotonic())
 
 
+async def test_sessions_that_are_never_accepted_are_no_host_s_trouble(site, twin):
+    twin.set_faults({"kind": "unauthenticated", "operations": ["pool.get"]})
+    for _ in range(4):
+        await site.look(HOST)
+    assert {told[0] for told in site._planner.told} == {"released", "doubt"}
+    assert site.state is SiteState.DOWN
+    assert "a new session is not valid either" in site.last_error
+    assert not site.gate.is_open(time.monotonic())
+    twin.set_faults()
+    await site.look(HOST)
+    assert site._planner.told[-1][:2] == ("observed", HOST)
+    assert site.state is SiteState.UP
+
+
 async def test_one_connection_that_breaks_says_nothing_of_the_vcenter(site, twin):
     rule = {"kind": "reset_before_body", "operations": ["pool.get"], "probability": 0.5}
     twin.admin("PUT", "faults", [rule])
