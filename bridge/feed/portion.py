@@ -2,7 +2,8 @@
 
 When bytes are scarce a visit lifts its host to the time to dry that can be had for all, and who
 lasts as long as the bytes do gets none. While several hosts are below their watermark, none is
-lifted far above it. Nothing of this holds back an HSM that would have to stand still.
+lifted far above it; if it is requests that are scarce, by what it uses up to its next one. Nothing
+of this holds back an HSM that would have to stand still.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.feed.policy import GROUP_BYTES, Stock
 from bridge.feed.scarcity import Scarcity
+from bridge.feed.standstill import Standstill
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,6 +43,7 @@ class Portion:
         self._looked = True
         self._stock = Stock(0, 0)
         self._nearly_full = False
+        self._standstill = Standstill()
         self._groups: Collection[Group] = ()
         self._now = 0.0
 
@@ -50,6 +53,7 @@ class Portion:
         """Take in the moment that the next answers are for."""
         self._now, self._stock, self._groups = now, stock, groups
         self._nearly_full = stock.nearly_full(in_flight_bytes)
+        self._standstill.look(now, stock)
         self._looked = False
 
     @property
@@ -64,7 +68,12 @@ class Portion:
 
     @property
     def _plenty(self) -> bool:
-        return self._nearly_full or self._scarcity.plenty
+        return self._nearly_full or self._scarcity.plenty or self._requests_are_scarce
+
+    @property
+    def _requests_are_scarce(self) -> bool:
+        """Say whether there are bytes for everybody, and too few visits to bring them."""
+        return self._standstill.mostly and not self._scarcity.falls_short
 
     @property
     def _scarcity(self) -> Scarcity:
@@ -105,6 +114,8 @@ class Portion:
         level = host.level_at(now)
         if level < reading.low_watermark_bytes and self._others_are_low(host):
             above = reading.low_watermark_bytes + reading.capacity_bytes / 64
+            if self._requests_are_scarce:  # its next one may be as long in coming
+                above += (now - host.read_at) * host.drain.far
             wanted = min(wanted, above - level)
         return self._from_stock(max(least, int(wanted)), least, to_dry)
 

@@ -276,7 +276,7 @@ def test_who_sank_below_the_watermark_unseen_counts_among_those_below():
     planner = fleet({f"h{i}": WATERMARK + 2 * KIB for i in range(20)})
     stock = Stock(2048 * KIB, 2048 * KIB, 1e9)
     assert feed(planner, 1.0, stock).n_bytes == 256 * KIB - 256 * KIB % 3
-    assert feed(planner, 3.0, stock).n_bytes < 10 * KIB
+    assert feed(planner, 3.0, stock).n_bytes < 13 * KIB
 
 
 def test_an_hsm_that_falls_short_is_not_left_standing():

@@ -334,6 +334,15 @@ def test_it_says_so_when_round_trips_cannot_keep_up():
     assert max(host.longest_unseen for host in slow.hosts.values()) < 60.0
 
 
+def test_few_requests_carry_much_also_to_hosts_that_are_low():
+    """8 visits in a second, of 256 KiB, are 2.1 of the 2.4 MB that are used in it."""
+    crowd = hosts([8000.0] * 300)
+    plenty = supply(50e6, ring=4096 * KIB)
+    few = VirtualFleet(Planner(), crowd, plenty, round_trip=1.0, concurrency=8)
+    few.run(600.0)
+    assert sum(host.got for host in crowd) > 0.85 * 8 * 256 * KIB * 600.0
+
+
 def microseconds_per_visit(n: int, visits: int) -> float:
     """Time the planner over a fleet in which everybody waits for bytes."""
     planner, stock = Planner(), Stock(1600 * KIB, 2048 * KIB, 1e4)
