@@ -83,6 +83,16 @@ class Planner:
         host.leaving = False
         self._sort(host, now)
 
+    def returned(self, key: HostKey, now: float) -> None:
+        """Note that a host is said to be connected again: look at it at once if it was absent."""
+        host = self._hosts.get(key)
+        if host is None or host.visit_bytes is not None or host.state is not HostState.ABSENT:
+            return
+        host.setbacks = 0
+        host.look_at, host.look_by = now, now + self._policy.imminent_seconds
+        _unsort(host)
+        self._sort(host, now)
+
     def remove_host(self, key: HostKey) -> None:
         """Forget a host; the end of a visit under way may still be reported."""
         host = self._hosts.get(key)

@@ -348,6 +348,32 @@ def test_an_absent_host_is_looked_at_again_with_backoff():
     assert planner.keeps_up(now).keeps_up
 
 
+def test_a_host_that_is_connected_again_is_looked_at_at_once():
+    planner = fleet({"a": 0})
+    now = 0.0
+    for _ in range(8):
+        planner.begun(key("a"), 0, now)
+        planner.absent(key("a"), "unavailable", now)
+        now = idle(planner, now)
+    planner.begun(key("a"), 0, now)
+    planner.returned(key("a"), now)  # the visit under way will tell
+    planner.absent(key("a"), "unavailable", now)
+    assert idle(planner, now) == now + 60.0
+    planner.returned(key("a"), now + 1.0)
+    assert planner.decide(now + 1.0, PLENTY, OPEN) == Look(key("a"))
+    planner.begun(key("a"), 0, now + 1.0)
+    planner.absent(key("a"), "unavailable", now + 1.0)
+    assert idle(planner, now + 1.0) == now + 2.0
+
+
+def test_a_host_that_was_never_away_is_not_looked_at_for_that():
+    planner = fleet({"a": CAPACITY})
+    before = idle(planner, 0.0)
+    planner.returned(key("a"), 0.0)
+    planner.returned(key("unknown"), 0.0)
+    assert idle(planner, 0.0) == before
+
+
 def test_absence_ends_with_a_reading():
     planner = fleet({"a": 0})
     planner.begun(key("a"), 0, 0.0)

@@ -173,6 +173,11 @@ class Fleet(RuleBasedStateMachine):
         truth.absent, truth.carries = True, None
         self.planner.absent(key, "disabled", self.now)
 
+    @rule(data=st.data())
+    def is_connected_again(self, data: st.DataObject) -> None:
+        if self.hosts:
+            self.planner.returned(data.draw(st.sampled_from(sorted(self.hosts))), self.now)
+
     @rule(key=consumes(visits))
     def silence(self, key: HostKey | None) -> None:
         truth = self.visited(key)

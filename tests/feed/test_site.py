@@ -310,6 +310,20 @@ async def test_other_limits_and_another_filter_hold_from_then_on(site):
     assert site.is_open(time.monotonic())
 
 
+async def test_a_host_that_the_inventory_has_connected_again_is_turned_to(site, twin):
+    hosts = await site.hosts(HostFilter())
+    site.change(site.config, hosts)
+    twin.admin("POST", f"hosts/{HOST[1]}", {"connection_state": "NOT_RESPONDING"})
+    try:
+        site.change(site.config, await site.hosts(HostFilter()))
+    finally:
+        twin.admin("POST", f"hosts/{HOST[1]}", {"connection_state": "CONNECTED"})
+    site._planner.told.clear()
+    for _ in range(2):
+        site.change(site.config, await site.hosts(HostFilter()))
+    assert [told[:2] for told in site._planner.told] == [("returned", HOST)]
+
+
 async def test_an_inventory_that_was_asked_for_by_an_old_filter_is_not_taken(site, twin):
     rule = {"kind": "delay", "operations": ["host.list"], "delay_seconds": 0.5, "count": 1}
     twin.set_faults(rule)
