@@ -62,6 +62,7 @@ class Crew:
     def add_site(self, site: Site) -> None:
         """Feed its hosts too, as soon as `begin` has begun it."""
         self._planner.limit(site.config.name, site.max_add_bytes)
+        self._planner.cap(site.config.name, site.config.max_bytes_per_second)
         self.sites[site.config.name] = site
 
     def begin(self, after: asyncio.Task[None] | None = None) -> None:

@@ -63,6 +63,10 @@ class Planner:
         """Set the most that one request to this group carries, at least 3 bytes."""
         self._group(group).max_add_bytes = max(GROUP_BYTES, max_add_bytes)
 
+    def cap(self, group: str, max_bytes_per_second: int | None) -> None:
+        """Know what this group gets at most, which the caller sees to; None: all there is."""
+        self._group(group).capped = max_bytes_per_second is not None
+
     def doubt(self, group: str, now: float) -> None:
         """Send this group no bytes before it has answered a look: they would be lost."""
         self._group(group).doubted_since = now
@@ -233,7 +237,7 @@ class Planner:
     def _look(self, host: Host, needy: Host | None, now: float) -> Decision:
         """Look, or bring bytes on the way, since the answer to those is a reading too."""
         waits = host.group.refills.holds(host) or host.group.top_ups.holds(host)
-        if waits and (host is needy or self._portion.spares_out_of_turn):
+        if waits and (host is needy or self._portion.spares_out_of_turn(host)):
             size = self._portion.size(host)
             if size.n_bytes:
                 return _bring(host, size.n_bytes, now)

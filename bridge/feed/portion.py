@@ -61,19 +61,16 @@ class Portion:
         """Say whether bytes should go also to those who hardly want any."""
         return self._nearly_full and self._scarcity.falls_short
 
-    @property
-    def spares_out_of_turn(self) -> bool:
+    def spares_out_of_turn(self, host: Host) -> bool:
         """Say whether a host may get bytes before those who need them more."""
-        return not self._scarcity.falls_short and self._plenty
+        return not self._scarcity.falls_short and self._plenty_for(host)
 
-    @property
-    def _plenty(self) -> bool:
-        return self._nearly_full or self._scarcity.plenty or self._requests_are_scarce
+    def _plenty_for(self, host: Host) -> bool:
+        return self._nearly_full or self._scarcity.plenty or self._requests_are_scarce_at(host)
 
-    @property
-    def _requests_are_scarce(self) -> bool:
-        """Say whether there are bytes for everybody, and too few visits to bring them."""
-        return self._standstill.mostly and not self._scarcity.falls_short
+    def _requests_are_scarce_at(self, host: Host) -> bool:
+        """Say whether its group has bytes for everybody, and too few visits to bring them."""
+        return self._standstill.mostly and not host.group.capped and not self._scarcity.falls_short
 
     @property
     def _scarcity(self) -> Scarcity:
@@ -106,7 +103,7 @@ class Portion:
             if lacks <= 0.0:
                 return Size(0)
             wanted = min(wanted, lacks * host.drain.far)
-        if not self._plenty:
+        if not self._plenty_for(host):
             lift = self._scarcity.lifts_until - now - to_dry
             if lift <= 0.0:
                 lift = to_dry * _SHARE_OF_TIME_TO_DRY
@@ -114,7 +111,7 @@ class Portion:
         level = host.level_at(now)
         if level < reading.low_watermark_bytes and self._others_are_low(host):
             above = reading.low_watermark_bytes + reading.capacity_bytes / 64
-            if self._requests_are_scarce:  # its next one may be as long in coming
+            if self._requests_are_scarce_at(host):  # its next one may be as long in coming
                 above += (now - host.read_at) * host.drain.far
             wanted = min(wanted, above - level)
         return self._from_stock(max(least, int(wanted)), least, to_dry)

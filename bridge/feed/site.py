@@ -153,6 +153,7 @@ class Site:
         if self.max_add_bytes != before:
             self._fitting = Fitting(self.max_add_bytes)
             self._limit()
+        self._planner.cap(config.name, cap)
         self.gate.change(config.max_in_flight)
         self._client.allow(config.max_in_flight)
         if hosts is not None:

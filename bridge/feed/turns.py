@@ -87,6 +87,7 @@ class Group:
 
     __slots__ = (
         "bytes_per_second",
+        "capped",
         "doubted_since",
         "looks",
         "low",
@@ -102,6 +103,8 @@ class Group:
 
     def __init__(self, max_add_bytes: int) -> None:
         self.max_add_bytes = max_add_bytes
+        self.capped = False
+        """Its bytes are counted, so that more for one host are fewer for others."""
         self.open_at = -math.inf
         self.doubted_since = math.inf
         """It may take no requests, and has to answer one that began later before it gets bytes."""

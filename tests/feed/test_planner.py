@@ -266,6 +266,15 @@ def test_while_several_are_below_the_watermark_none_is_filled():
     assert WATERMARK < decision.n_bytes < 1.15 * WATERMARK
 
 
+@pytest.mark.parametrize(("cap", "carried"), [(None, 256 * KIB), (1_000_000, 1.1 * WATERMARK)])
+def test_where_requests_are_scarce_and_bytes_are_not_they_carry_more(cap, carried):
+    planner = fleet({f"h{i}": 0 for i in range(20)})
+    planner.cap("vc", cap)
+    for now in range(151):  # with no connection free
+        idle(planner, float(now), PLENTY, set())
+    assert 0.95 * carried < feed(planner, 150.0).n_bytes <= carried
+
+
 def test_the_last_one_below_the_watermark_is_filled():
     planner = fleet({"h": 0} | {f"h{i}": 400 * KIB for i in range(20)})
     decision = feed(planner, 0.0, Stock(2048 * KIB, 2048 * KIB, 1e9))
