@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.feed.drain import DrainEstimate
+from bridge.feed.losses import UNANSWERED, Losses
 from bridge.feed.policy import GROUP_BYTES
 from bridge.feed.sharing import Sharing
 from bridge.feed.taking import Taking
@@ -101,6 +102,7 @@ class Host:
     setbacks: int = 0
     sharing: Sharing = field(default_factory=Sharing)
     taking: Taking = field(default_factory=Taking)
+    losses: Losses = field(default_factory=Losses)
     undoubted_bytes: int = 0
     """What it held before the last interval; if that looked steep, a rise up to here undoes it."""
     low: bool = False
@@ -187,6 +189,19 @@ class Host:
             room -= reading.capacity_bytes // 16
         return room - room % GROUP_BYTES if room > 0 else 0
 
+    @property
+    def most_bytes(self) -> int:
+        """Return the most that one visit may bring."""
+        group = self.group
+        if not self.losses.in_a_row and not group.losses_in_a_row:
+            return group.max_add_bytes
+        return self.losses.most_bytes(group.max_add_bytes, group.losses_in_a_row)
+
+    def lose(self, reason: str, now: float) -> None:
+        """Note that what a visit brought is lost."""
+        self.losses.lost(reason, now)
+        self.group.losses_in_a_row += 1
+
     def take_reading(self, reading: Reading, now: float) -> None:
         """Learn from a reading that ended a visit, or came between visits."""
         reading = reading.sane()
@@ -194,6 +209,7 @@ class Host:
             self._compare(self.reading, reading, now)
         else:
             self.drain.skip()
+        self._settle_losses(reading, now)
         self.state, self.reason, self.setbacks = _READ, "", 0
         self.reading, self.read_at, self.contact_at = reading, now, now
         self.asked_at = self.begun_at
@@ -228,6 +244,20 @@ class Host:
         else:
             self.drain.skip()  # an empty host uses nothing, whatever it would use
 
+    def _settle_losses(self, reading: Reading, now: float) -> None:
+        losses = self.losses
+        if self.visit_bytes:
+            losses.doubtful_bytes = 0
+        elif not losses.doubtful_bytes:
+            return
+        else:
+            before = self.reading.available_bytes if self.reading else 0
+            if not losses.have_shown(reading.available_bytes - before):
+                self.lose(UNANSWERED, now)
+                return
+        losses.arrived()
+        self.group.losses_in_a_row = 0
+
     def set_back(self, state: HostState, reason: str) -> None:
         """Leave the state in which it can be fed; a new reading brings it back."""
         self.setbacks = self.setbacks + 1 if self.state is state else 1
@@ -250,7 +280,7 @@ class Host:
             least_room = policy.least_worth_bytes(capacity)
         self.dry_at = now + level / drain.until_used(level)
         self.sinks_at = now + (level - watermark) / near if level > watermark else -math.inf
-        held = max(now, self.taking.held_until)
+        held = max(now, self.taking.held_until, self.losses.held_until)
         self.refill_at = max(held, now + (level - refill) / near)
         self.top_up_at = max(held, now + (level - policy.top_up_below * capacity) / near)
         third, floor = reading.inactive_source_timeout_seconds / 3.0, policy.min_look_seconds

@@ -49,16 +49,17 @@ def outlook_of(host: Host, now: float) -> HostOutlook:
     """Return what is known of one host.
 
     What somebody else brings looks like a lower drain; unfed, the host would use what it used when
-    nobody came in between, which is the most that was seen.
+    nobody came in between, which is the most that was seen. One that can be looked at and loses all
+    that it is sent is as good as absent.
     """
-    reading = host.reading
+    reading, losses = host.reading, host.losses
     level, shared = host.level_at(now), host.shared_at(now)
     drain = host.drain.possible if shared else host.drain.until_used(level)
     to_dry = level / drain if shared else max(0.0, host.dry_at - now)
     return HostOutlook(
         key=host.key,
-        state=host.state,
-        reason=host.reason,
+        state=HostState.ABSENT if losses.persist else host.state,
+        reason=losses.reason if losses.persist else host.reason,
         shared=shared,
         available_bytes=int(level) if reading else None,
         capacity_bytes=reading.capacity_bytes if reading else None,

@@ -173,6 +173,8 @@ class Planner:
         host = self._ended(key)
         if host is None:
             return
+        if host.visit_bytes:
+            host.lose(reason, now)
         host.visit_bytes = None
         host.set_back(HostState.ABSENT, reason)
         _count_drain(host, 0.0, 0.0)
@@ -187,6 +189,7 @@ class Planner:
         if host is None:
             return
         host.visit_bytes = None
+        host.losses.doubtful_bytes += n_bytes
         host.set_back(HostState.UNCERTAIN, "fate of the last request unknown" if n_bytes else "")
         again = 2.0 ** min(host.setbacks - 2, 8) if host.setbacks > 1 else 0.0
         host.look_at = now + min(_UNCERTAIN_SECONDS_MOST, again)

@@ -88,9 +88,9 @@ class Portion:
         return host.room_at(now) >= self._policy.least_worth_bytes(reading.capacity_bytes)
 
     def size(self, host: Host) -> Size:
-        """Size this host's visit; never over its room nor over its group's limit."""
+        """Size this host's visit; never over its room nor over what it may be brought at once."""
         now, reading = self._now, host.reading
-        room = min(host.room_at(now), host.group.max_add_bytes)
+        room = min(host.room_at(now), host.most_bytes)
         if reading is None or room < GROUP_BYTES:
             return Size(0)
         least = min(

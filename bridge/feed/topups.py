@@ -48,7 +48,7 @@ class TopUps:
 
     def size(self, host: Host, now: float, available_bytes: int) -> int:
         """Size the visit; 0 if it is not worth a request."""
-        n_bytes = min(host.room_at(now), host.group.max_add_bytes, available_bytes)
+        n_bytes = min(host.room_at(now), host.most_bytes, available_bytes)
         return n_bytes - n_bytes % GROUP_BYTES if _worth(host, n_bytes) else 0
 
     def begun(self, host: Host, n_bytes: int, now: float, per_second: float) -> None:

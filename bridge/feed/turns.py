@@ -90,6 +90,7 @@ class Group:
         "capped",
         "doubted_since",
         "looks",
+        "losses_in_a_row",
         "low",
         "max_add_bytes",
         "members",
@@ -110,6 +111,8 @@ class Group:
         """It may take no requests, and has to answer one that began later before it gets bytes."""
         self.members: set[Host] = set()
         self.low = 0
+        self.losses_in_a_row = 0
+        """Visits that lost what they brought since one did not."""
         self.bytes_per_second = 0.0
         self.peak_bytes_per_second = 0.0
         self.wakes = Queue(Turn.WAKE)
