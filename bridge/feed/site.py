@@ -115,27 +115,33 @@ class Site:
     async def run(self) -> None:
         """Refresh the inventory for ever; LoginRefusedAtFirst when the first login is refused."""
         while True:
-            pause = _INVENTORY_SECONDS
-            wanted = self.config.hosts
             self._hurry.clear()
-            try:
-                await self._client.open()
-                hosts = await self._client.hosts(wanted)
-            except errors.LoginRefused as error:
-                if self.state is SiteState.CONNECTING:
-                    self._standing.refused(error)
-                    raise LoginRefusedAtFirst(str(error)) from None
-                pause = self._refused(error)
-            except errors.VCenterError as error:
-                pause = self._standing.unreachable(error)
-            else:
-                self._standing.reached(self.gate.limit)
-                if wanted is self.config.hosts:  # or what was asked for is no longer wanted
-                    self._take_inventory(hosts)
-                await self._clusters.refresh(self.names, self.config.hosts)
+            pause = await self._refresh()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()
+
+    async def _refresh(self) -> float:
+        """Look at the inventory; returns after how many seconds to do so again."""
+        wanted = self.config.hosts
+        has_session = False
+        try:
+            await self._client.open()
+            has_session = True
+            hosts = await self._client.hosts(wanted)
+        except errors.LoginRefused as error:
+            if self.state is SiteState.CONNECTING:
+                self._standing.refused(error)
+                raise LoginRefusedAtFirst(str(error)) from None
+            return self._refused(error)
+        except errors.VCenterError as error:
+            answers = has_session and meaning.load(error) is not Outcome.LOST
+            return self._standing.unlisted(error, answers=answers)
+        self._standing.listed(self.gate.limit)
+        if wanted is self.config.hosts:  # or what was asked for is no longer wanted
+            self._take_inventory(hosts)
+        await self._clusters.refresh(self.names, self.config.hosts)
+        return _INVENTORY_SECONDS
 
     def change(self, config: VCenterConfig, hosts: list[HostSummary] | None = None) -> None:
         """Go by other limits and another filter, in the same session.

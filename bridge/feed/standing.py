@@ -1,4 +1,4 @@
-"""Whether a vCenter can be used, since when it cannot, and how long to leave it alone."""
+"""Whether a vCenter can be used, whether it lists its hosts, and how long to leave it alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bridge.vcenter.errors import VCenterError
 
 _RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
+_LIST_SECONDS = (1.0, 30.0)  # the same while it does not list its hosts
+_SAY_AGAIN_SECONDS = 60.0  # one that comes and goes is said to have gone no more often
 _LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there ...
 _LOST_OF_THOSE = 4  # ... unless so many run that chance does it: then this part of them
 
@@ -28,31 +30,41 @@ class SiteState(StrEnum):
 
 
 class Standing:
-    """One vCenter's; each reason for an outage is logged once in it."""
+    """One vCenter's; each reason for an outage is logged once in it, and once in a minute."""
 
     def __init__(self, *, clock: Callable[[], float], log: structlog.stdlib.BoundLogger) -> None:
         self.state = SiteState.CONNECTING
-        self.last_error = ""
         self._clock = clock
         self._log = log
+        self._error = ""
+        self._list_error = ""
+        self._list_seconds = _LIST_SECONDS[0]
+        self._said_at: dict[str, float] = {}
         self._said: set[str] = set()  # since it was last up
         self._down_until = float("-inf")
         self._lost_in_a_row = 0
         self._retry_seconds = _RETRY_SECONDS[0]
 
+    @property
+    def last_error(self) -> str:
+        """Why it cannot be used, or else why it does not list its hosts; empty when it does."""
+        return self._error or self._list_error
+
     def refused(self, error: VCenterError) -> None:
         """Note that the first login was refused."""
         self.state = SiteState.REFUSED
-        self.last_error = str(error)
+        self._error = str(error)
 
     def down(self, error: VCenterError, reason: str = "") -> None:
         """Note that it cannot be used; `reason` is what other texts may say the same of."""
-        reason = reason or str(error)
-        if reason not in self._said:
+        reason, now = reason or str(error), self._clock()
+        said_at = self._said_at.get(reason, float("-inf"))
+        if reason not in self._said and now - said_at >= _SAY_AGAIN_SECONDS:
             self._said.add(reason)
+            self._said_at[reason] = now
             self._log.error("vCenter cannot be used", error=str(error))
         self.state = SiteState.DOWN
-        self.last_error = str(error)
+        self._error = str(error)
 
     def unreachable(self, error: VCenterError, reason: str = "") -> float:
         """Note that it does not answer; returns how many seconds to leave it alone."""
@@ -66,12 +78,36 @@ class Standing:
 
     def reached(self, limit: int) -> None:
         """Note that it can be used, with `limit` requests at a time."""
-        if self.state is not SiteState.UP:
+        if self.state is SiteState.CONNECTING or self._said:
             self._log.info("vCenter is up", limit=limit)
         self.state = SiteState.UP
-        self.last_error = ""
+        self._error = ""
         self._said.clear()
+        soon = self._clock() - _SAY_AGAIN_SECONDS
+        self._said_at = {reason: at for reason, at in self._said_at.items() if at > soon}
         self._retry_seconds = _RETRY_SECONDS[0]
+
+    def listed(self, limit: int) -> None:
+        """Note that it listed its hosts, and so can be used."""
+        if self._list_error:
+            self._log.info("hosts are listed again")
+        self._list_error = ""
+        self._list_seconds = _LIST_SECONDS[0]
+        self.reached(limit)
+
+    def unlisted(self, error: VCenterError, *, answers: bool) -> float:
+        """Note that it did not list its hosts; returns in how many seconds to ask for them again.
+
+        `answers` says that it has a session and answered: then the hosts that are known are fed.
+        """
+        if not answers or self.state is not SiteState.UP:
+            self.down(error)
+        elif str(error) != self._list_error:
+            self._list_error = str(error)
+            self._log.error("hosts cannot be listed", error=str(error))
+        pause = self._list_seconds
+        self._list_seconds = min(2 * pause, _LIST_SECONDS[1])
+        return pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
 
     def answered(self) -> None:
         """Note that a request had an answer, whatever it was."""

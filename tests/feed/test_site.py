@@ -426,3 +426,19 @@ async def test_a_site_that_leaves_waits_for_its_requests(site, twin):
     assert take.fate is Fate.DELIVERED
     await feeding
     await asyncio.wait_for(site.idle(), 1)
+
+
+async def test_a_list_of_hosts_that_fails_is_no_outage_while_hosts_can_be_read(site, twin):
+    running = asyncio.create_task(site.run())
+    async with asyncio.timeout(10):
+        while site.state is not SiteState.UP:
+            await asyncio.sleep(0.02)
+        twin.set_faults({"kind": "error", "operations": ["host.list"]})
+        site.refresh()
+        while not site.last_error:
+            await asyncio.sleep(0.02)
+            assert site.state is SiteState.UP
+        twin.set_faults()
+        while site.last_error:
+            await asyncio.sleep(0.02)
+    running.cancel()
