@@ -37,6 +37,7 @@ _THROTTLED_SECONDS = 1.0  # when it does not say for how long
 # When it says longer, as a page for maintenance does: it is asked again while pools still live, and
 # by the inventory's refresh as often anyway.
 _THROTTLED_SECONDS_MAX = 60.0
+_MISSED_SECONDS = 5.0  # after a look at the inventory none is made for a host that is gone
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
 
 
@@ -75,6 +76,8 @@ class Site:
         self._fitting = Fitting(self.max_add_bytes)
         self._limit_bytes = self.max_add_bytes
         self._hurry = asyncio.Event()
+        self._asked_at = float("-inf")
+        self._missed_seconds = _MISSED_SECONDS
         self._idle = asyncio.Event()
 
     @property
@@ -125,6 +128,7 @@ class Site:
         """Look at the inventory; returns after how many seconds to do so again."""
         wanted = self.config.hosts
         has_session = False
+        self._asked_at = self._clock()
         try:
             await self._client.open()
             has_session = True
@@ -299,6 +303,8 @@ class Site:
         if isinstance(error, errors.TooLarge) and n_spent_bytes:
             self._fitting.refused(n_spent_bytes, now)
             self._limit()
+        if isinstance(error, errors.HostNotFound):
+            self._missed(now)
         reason = meaning.absence(error)
         if reason is not None:
             self._planner.absent(key, reason, now)
@@ -344,8 +350,18 @@ class Site:
         return seconds
 
     def _take_inventory(self, hosts: list[HostSummary]) -> None:
+        self._missed_seconds = min(2.0 * self._missed_seconds, _INVENTORY_SECONDS)
         if self._roster.take(hosts, self._clock()):
+            self._missed_seconds = _MISSED_SECONDS
             self._wake()
+
+    def _missed(self, now: float) -> None:
+        """Look at the inventory soon: the host may be there under another id, or others are.
+
+        One that stays in the list and is not found has it looked at less and less often.
+        """
+        if now - self._asked_at >= self._missed_seconds:
+            self.refresh()
 
 
 def _reading(levels: Levels) -> Reading:

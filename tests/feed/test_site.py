@@ -442,3 +442,36 @@ async def test_a_list_of_hosts_that_fails_is_no_outage_while_hosts_can_be_read(s
         while site.last_error:
             await asyncio.sleep(0.02)
     running.cancel()
+
+
+async def test_a_host_that_is_gone_has_the_inventory_looked_at_but_not_for_ever(twin):
+    twin.set_faults()
+    now = [1000.0]
+    site = make_site(twin, twin.password, clock=lambda: now[0])
+    running = asyncio.create_task(site.run())
+
+    async def is_listed_for(host, seconds_later):
+        now[0] += seconds_later
+        await site.look(("twin", host))
+        await asyncio.sleep(0.3)
+        return site._asked_at == now[0]
+
+    try:
+        async with asyncio.timeout(20):
+            while site.state is not SiteState.UP:
+                await asyncio.sleep(0.02)
+            assert not await is_listed_for(HOST[1], 15.0)
+            assert await is_listed_for("host-9", 15.0)
+            assert not await is_listed_for("host-9", 9.0)  # it did not help
+            new = twin.add_host("cluster-01")
+            assert await is_listed_for("host-9", 10.0)
+            assert ("add_host", ("twin", new)) in [told[:2] for told in site._planner.told]
+            twin.remove_host(new)
+            assert await is_listed_for(new, 5.0)  # it did
+            assert site._planner.told[-2:] == [
+                ("absent", ("twin", new), "not found"),
+                ("remove_host", ("twin", new)),
+            ]
+    finally:
+        running.cancel()
+        await site.close()
