@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from bridge.vcenter.errors import VCenterError
 
-_RETRY_SECONDS = (1.0, 30.0)  # first and longest pause while a vCenter cannot be reached
+# First and longest pause while a vCenter cannot be reached. A few looks are no load for one that
+# comes back, and its hosts have lived on their pools for as long as it was away.
+_RETRY_SECONDS = (1.0, 5.0)
 _LIST_SECONDS = (1.0, 30.0)  # the same while it does not list its hosts
 _SAY_AGAIN_SECONDS = 60.0  # one that comes and goes is said to have gone no more often
 _LOST_IN_A_ROW = 3  # requests without an answer, and none with one between: nobody is there ...
