@@ -9,7 +9,7 @@ begins is noted on disk before it does: nobody knows how it went when the bridge
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 NO_TURN = "waited for its turn to log in: another login at its token does not end"
 
 
+_Stamp: TypeAlias = tuple[int, ...]
+"""Of a PIN's file as it was before a login: changed, it may hold another; empty: not known."""
+
+
 class Logins:
     """What all sources of one process know of each other's logins; a token is any text for it."""
 
     def __init__(self) -> None:
         self.under_way: dict[str, Turns] = {}
         self.refused: dict[tuple[str, Path], PinLatch] = {}
-        self.good: set[tuple[str, Path]] = set()
+        self.good: dict[tuple[str, Path], _Stamp] = {}
 
 
 class Turns:
@@ -35,6 +39,7 @@ class Turns:
         self._logins = logins
         self._latch = latch
         self._last: tuple[str, Path] | None = None  # token and PIN
+        self._stamp: _Stamp = ()  # of that PIN
 
     def begin(self, token: str, pin_path: Path) -> bool:
         """Begin a login if none is under way at the token; raises SourceRefused if none may be."""
@@ -47,10 +52,11 @@ class Turns:
             del logins.refused[key]  # somebody has undone it
         if logins.under_way.setdefault(token, self) is not self:
             return False
-        self._last = key
+        self._last, self._stamp = key, _stamp(pin_path)
+        known_good = bool(self._stamp) and logins.good.get(key) == self._stamp
         announced = False
         try:
-            announced = self._latch.announce(pin_path, known_good=key in logins.good)
+            announced = self._latch.announce(pin_path, known_good=known_good)
         finally:
             if not announced:
                 del logins.under_way[token]
@@ -59,14 +65,14 @@ class Turns:
     def succeeded(self) -> None:
         """Note that the PIN was accepted, if a login is under way."""
         if self._last is not None and self.are_under_way:
-            self._logins.good.add(self._last)
+            self._logins.good[self._last] = self._stamp
             self.ended()
 
     def refused(self, reason: str, pin_path: Path | None) -> None:
         """Note that it was refused, or that nobody knows."""
         if self._last is not None:
             self._logins.refused[self._last] = self._latch
-            self._logins.good.discard(self._last)
+            self._logins.good.pop(self._last, None)
         self._latch.set(reason, pin_path)
 
     def ended(self) -> None:
@@ -79,3 +85,11 @@ class Turns:
     def are_under_way(self) -> bool:
         """Whether a login was begun, and it is not known yet how it ended."""
         return self._last is not None and self._logins.under_way.get(self._last[0]) is self
+
+
+def _stamp(pin_path: Path) -> _Stamp:
+    try:
+        info = pin_path.stat()
+    except OSError:
+        return ()
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns

@@ -367,12 +367,18 @@ async def test_a_login_cut_off_elsewhere_does_not_concern_a_pin_that_is_good(
     cut_off = note.read_text()
     note.unlink()
     source = make(pin_file=pin_file, state_dir=tmp_path)
-    async with running(source):
+    async with running(source) as task:
         await until(lambda: source.is_running)
         note.write_text(cut_off)
         os.kill(source.status().pid, signal.SIGKILL)
         await until(lambda: source.status().restarts == 1 and source.is_running)
-    assert not note.exists()
+        assert not note.exists()
+        pin_file.write_text("000000")  # but this may have been what was cut off
+        note.write_text(cut_off)
+        os.kill(source.status().pid, signal.SIGKILL)
+        await until(task.done)
+        assert "ended in the middle of a login" in str(task.exception())
+    assert token.logins == 2
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
