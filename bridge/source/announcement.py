@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The directory is the service's, and root writes there too: follow no link, wait at no pipe.
-OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_MODE = 0o644  # for all to see, whatever the umask: it holds no secret
 
 
 class Announcement:
@@ -39,15 +40,13 @@ class Announcement:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | OPEN_FLAGS, 0o644)
+            descriptor = open_note(self.path, os.O_RDWR)
         except PermissionError:  # another user's
             if self._looked_at():
                 return False
             raise
         try:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                raise OSError(errno.EINVAL, "not a file")
+            self._share(descriptor)
             if not _lock(descriptor, fcntl.LOCK_EX):
                 return False
             info = os.fstat(descriptor)
@@ -57,7 +56,7 @@ class Announcement:
             self._descriptor, descriptor = descriptor, -1
         finally:
             if descriptor >= 0:
-                os.close(descriptor)
+                _close(descriptor)
         try:
             self._write(self._descriptor, note)
         except OSError:
@@ -78,23 +77,28 @@ class Announcement:
     def leave(self) -> None:
         """Let others find our own, if there is one, as if we had died."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+            _close(descriptor)
+
+    def _share(self, descriptor: int) -> None:
+        """Let the service lock it, and everybody see it, whoever makes it: before it is locked."""
+        user = os.geteuid()
+        if user in (0, os.fstat(descriptor).st_uid):
+            os.fchmod(descriptor, _MODE)
+        if user == 0:
+            owner = self.path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def _write(self, descriptor: int, note: str) -> None:
-        directory = self.path.parent
-        if os.geteuid() == 0:  # the service has to be able to lock it
-            owner = directory.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, note.encode())
         os.fsync(descriptor)
-        sync_directory(directory)
+        sync_directory(self.path.parent)
 
     def _looked_at(self) -> bool | None:
         """Tell whether who made it lives; None when there is none that says anything."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | OPEN_FLAGS)
+            descriptor = os.open(self.path, os.O_RDONLY | _OPEN_FLAGS)
         except OSError:
             return None
         try:
@@ -104,9 +108,19 @@ class Announcement:
         except OSError:  # a file system without locks
             return None
         finally:
-            os.close(descriptor)
+            _close(descriptor)
         is_whole = stat.S_ISREG(info.st_mode) and info.st_size and info.st_nlink
         return lives if lives or is_whole else None
+
+
+def open_note(path: Path, access: int) -> int:
+    """Open a note, or make an empty one; OSError also for what is no file, or has other names."""
+    descriptor = os.open(path, access | os.O_CREAT | _OPEN_FLAGS, _MODE)
+    info = os.fstat(descriptor)
+    if stat.S_ISREG(info.st_mode) and info.st_nlink <= 1:
+        return descriptor
+    _close(descriptor)
+    raise OSError(errno.EINVAL, "not a file of its own")
 
 
 def sync_directory(path: Path) -> None:
@@ -124,3 +138,8 @@ def _lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):  # it is closed all the same; NFS may say late that a write failed
+        os.close(descriptor)

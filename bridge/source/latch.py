@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from bridge.source.announcement import OPEN_FLAGS, Announcement, sync_directory
+from bridge.source.announcement import Announcement, open_note, sync_directory
 from bridge.source.errors import SourceRefused
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ class PinLatch:
 
 def _write(path: Path, note: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_FLAGS, 0o644)
+    descriptor = open_note(path, os.O_WRONLY)
     try:
+        os.ftruncate(descriptor, 0)
         os.write(descriptor, note.encode())
         os.fsync(descriptor)
     finally:

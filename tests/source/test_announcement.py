@@ -59,6 +59,23 @@ def test_the_service_waits_for_a_login_that_root_makes():
         _root_and_service(Announcement(Path(state) / "login-begun.test"))
 
 
+@pytest.mark.parametrize("umask", [0o777, 0o277, 0o077])
+def test_it_is_seen_under_any_umask(umask):
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    with tempfile.TemporaryDirectory() as state:
+        os.chown(state, SERVICE, SERVICE)
+        before = os.umask(umask)
+        try:
+            note = Announcement(Path(state) / "login-begun.test")
+            assert note.make("text")
+        finally:
+            os.umask(before)
+        assert seen_by_another(note.path, SERVICE) == ["False", "False"]
+        note.leave()
+        assert seen_by_another(note.path, SERVICE) == ["True", "False"]
+
+
 def _root_and_service(note):
     assert note.make("text")
     assert seen_by_another(note.path, SERVICE) == ["False", "False"]
@@ -110,19 +127,39 @@ def test_a_power_cut_brings_back_no_login_that_has_ended(note, monkeypatch):
     assert lengths == [len("text"), 0]
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "directory"])
-def test_what_is_not_a_file_is_left_alone(note, kind, tmp_path):
+def test_what_nfs_says_late_stops_nobody(note, monkeypatch):
+    def close(descriptor):
+        really_close(descriptor)
+        raise OSError(errno.EIO, "late")
+
+    really_close = os.close
+    assert note.make("text")
+    with monkeypatch.context() as sick:
+        sick.setattr(module.os, "close", close)
+        assert not Announcement(note.path).was_left()
+        assert not Announcement(note.path).make("text")
+        note.withdraw()
+    assert note.make("text")
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "directory"])
+def test_what_is_not_a_file_of_its_own_is_left_alone(note, kind, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("precious")
     if kind == "link":
         note.path.symlink_to(precious)
+    elif kind == "hard link":
+        note.path.hardlink_to(precious)
     elif kind == "pipe":
         os.mkfifo(note.path)
     else:
         note.path.mkdir()
-    assert not note.was_left()
-    with pytest.raises(OSError, match=r"\[Errno"):
-        note.make("text")
+    before = precious.stat()
+    assert note.was_left() == (kind == "hard link")
+    for take_over in (False, True):
+        with pytest.raises(OSError, match=r"\[Errno"):
+            note.make("text", take_over=take_over)
+    assert precious.stat() == before
     assert precious.read_text() == "precious"
 
 
