@@ -26,6 +26,7 @@ class PinLatch:
         self._path = None if state_dir is None else state_dir / f"pin-refused.{name}"
         self._line: str | None = None
         self._noted = False  # on disk, so that it can be undone there
+        self._untold = False  # nothing but the announcement tells of how our login ended
         self._announcement = (
             None if state_dir is None else Announcement(state_dir / f"login-begun.{name}")
         )
@@ -79,20 +80,21 @@ class PinLatch:
         except SourceRefused:
             self.withdraw()
             raise
+        self._untold = False
         return True
 
     def withdraw(self) -> None:
         """Note that it is known how the login ended; a refusal is to be noted first."""
         if self._announcement is None:
             return
-        if self._line is None or self._noted:
-            self._announcement.withdraw()
+        if self._untold:
+            self._announcement.leave()
         else:
-            self._announcement.leave()  # it is all that tells of the refusal
+            self._announcement.withdraw()
 
     def set(self, reason: str, pin_path: Path | None = None) -> SourceRefused:
         """Note it, on disk before anything else; gives the error to raise."""
-        self._pin_path = pin_path
+        self._pin_path, self._noted = pin_path, False
         line = f"hsm.{self.name}: {reason}; the PIN is not tried again: "
         if self._path is None:
             line += "correct it, then start the bridge anew"
@@ -103,6 +105,7 @@ class PinLatch:
                 line += f"correct it, then remove {self._path}"
             except OSError as error:
                 line += f"correct it; {self._path} could not be written ({error.strerror})"
+                self._untold = True
         self._line = line
         return SourceRefused(line)
 

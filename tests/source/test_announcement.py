@@ -174,3 +174,26 @@ def test_a_refusal_that_cannot_be_noted_is_found_all_the_same(tmp_path):
         other.check()
     with pytest.raises(SourceRefused):
         other.announce(PIN)
+
+
+def test_a_refusal_that_cannot_be_noted_says_nothing_of_a_pin_in_another_file(tmp_path):
+    latch, other = PinLatch(tmp_path, "test"), PinLatch(tmp_path, "test")
+    (tmp_path / "pin-refused.test").mkdir()
+    latch.set("refused", tmp_path / "another")
+    (tmp_path / "pin-refused.test").rmdir()
+    assert latch.announce(PIN)
+    latch.withdraw()
+    other.check()
+    with pytest.raises(SourceRefused, match="could not be written"):
+        latch.announce(tmp_path / "another")
+
+
+def test_a_refusal_that_cannot_be_noted_is_not_undone_with_the_one_before(tmp_path):
+    latch, note = PinLatch(tmp_path, "test"), tmp_path / "pin-refused.test"
+    latch.set("refused")
+    note.unlink()
+    note.mkdir()
+    latch.set("refused once more")
+    note.rmdir()
+    with pytest.raises(SourceRefused, match="refused once more"):
+        latch.check()
