@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bridge.native.ring import Phase
 from bridge.source.ending import Cause, Ending, judge
-from bridge.source.logins import NO_TURN
+from bridge.source.logins import NO_TURN, token_named
 from bridge.source.order import PUBLISH_AFTER_MS, Order
 from bridge.source.process import SourceProcess, child_environment
 
@@ -162,11 +162,8 @@ class Generation:
 
     def _look_for_login(self, process: SourceProcess) -> None:
         """Let the process log in when it is its turn."""
-        told, pin_path = process.answers, self._config.pin_path()
-        if told.get("serial"):  # by whatever module the token is reached
-            token = ", ".join(str(told.get(key)) for key in ("manufacturer", "model", "serial"))
-        else:
-            token = f"slot {told.get('slot')} of {self._config.module}"
+        token = token_named(process.answers, self._config.module)
+        pin_path = self._config.pin_path()
         if pin_path is not None and self._turns.begin(token, pin_path):
             process.let_log_in()
 

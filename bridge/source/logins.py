@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bridge.source.latch import PinLatch
 
 NO_TURN = "waited for its turn to log in: another login at its token does not end"
-
 
 _Stamp: TypeAlias = tuple[int, ...]
 """Of a PIN's file as it was before a login: changed, it may hold another; empty: not known."""
@@ -30,6 +30,13 @@ class Logins:
         self.under_way: dict[str, Turns] = {}
         self.refused: dict[tuple[str, Path], PinLatch] = {}
         self.good: dict[tuple[str, Path], _Stamp] = {}
+
+
+def token_named(told: Mapping[str, object], module: Path) -> str:
+    """Name a token by what is told of it, alike by whatever module it is reached."""
+    if told.get("serial"):  # which some modules give to all of their tokens
+        return ", ".join(str(told.get(key)) for key in ("manufacturer", "model", "serial", "label"))
+    return f"slot {told.get('slot')} of {module}"
 
 
 class Turns:

@@ -1,6 +1,7 @@
 """Backoff, latch, suspend watch, account and rate."""
 
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from bridge.source.account import Account
 from bridge.source.backoff import Backoff
 from bridge.source.errors import SourceRefused
 from bridge.source.latch import PinLatch
+from bridge.source.logins import token_named
 from bridge.source.status import Rate
 from bridge.source.suspend import SuspendWatch
 
@@ -63,6 +65,17 @@ def test_a_latch_that_cannot_be_written_holds_in_memory_and_says_so(tmp_path):
     assert "could not be written" in str(latch.set("refused"))
     with pytest.raises(SourceRefused):
         latch.check()
+
+
+def test_tokens_are_told_apart_also_where_a_module_gives_all_the_same_serial():
+    told = {"manufacturer": "m", "model": "x", "serial": "1", "label": "one", "slot": 1}
+    name = token_named(told, Path("/a.so"))
+    assert token_named({**told, "slot": 2}, Path("/b.so")) == name
+    assert token_named({**told, "label": "two"}, Path("/a.so")) != name
+    told["serial"] = ""
+    name = token_named(told, Path("/a.so"))
+    assert token_named({**told, "slot": 2}, Path("/a.so")) != name
+    assert token_named(told, Path("/b.so")) != name
 
 
 def test_a_suspended_machine_is_noticed_once():
