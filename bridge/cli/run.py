@@ -1,6 +1,7 @@
 """`entropy-bridge run`: the bridge, for ever."""
 
 import argparse
+from collections.abc import Callable
 
 from bridge.cli.arguments import add_config, add_json
 from bridge.config import BridgeConfig, ConfigError, check_files, load
@@ -16,10 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM, or until there is nothing left that could be done."""
 
-    def read() -> BridgeConfig:
+    def read(warn: Callable[[str], None]) -> BridgeConfig:
         config = load(arguments.config, need=["hsm", "vcenter"])
         try:
-            check_files(config)
+            check_files(config, warn)
         except ConfigError as error:
             raise error.within(arguments.config) from None
         if arguments.json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bridge.config import ConfigError, check_hsm_files
+from bridge.config import ConfigError
 from bridge.daemon.behind import Behind
 from bridge.daemon.crew import Crew
 from bridge.daemon.exits import Exit
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from bridge.config import BridgeConfig
+    from bridge.daemon.reload import Read
     from bridge.daemon.sdnotify import Notifier
     from bridge.feed.pusher import Shape as FeedShape
     from bridge.source.supply import Supplier
@@ -53,7 +54,7 @@ class Bridge:
         config: BridgeConfig,
         notifier: Notifier,
         tap: Tap | None = None,
-        read: Callable[[], BridgeConfig] | None = None,
+        read: Read | None = None,
     ) -> None:
         """Build everything and start nothing; raises ConfigError for an unreadable secret.
 
@@ -80,10 +81,9 @@ class Bridge:
         )
         self._crew = Crew(self._planner, self._log, self._end)
         for hsm in config.hsm.values():
-            check_hsm_files(hsm, self._log.warning)
             self._crew.add_source(maker.source(hsm))
         for vcenter in config.vcenter.values():
-            password = vcenter.password(self._log.warning)
+            password = vcenter.password()
             self._crew.add_site(maker.site(vcenter, password))
         self.sources, self.sites = self._crew.sources, self._crew.sites
         self.supply = self._crew.supply
@@ -105,7 +105,7 @@ class Bridge:
         self._face = Face(self.snapshot, self._metrics, self._is_live)
         self._reloader = Reloader(
             config,
-            read or (lambda: config),
+            read or (lambda _warn: config),
             crew=self._crew,
             maker=maker,
             face=self._face,

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from bridge.config import ConfigError
+from bridge.config import BridgeConfig, ConfigError
 from bridge.daemon.difference import compare, same_token
 from bridge.daemon.preparation import Preparation, Refusals
 from bridge.telemetry.snapshot import ConfigRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import structlog
     from pydantic import SecretStr
 
-    from bridge.config import BridgeConfig
     from bridge.daemon.crew import Crew
     from bridge.daemon.difference import Difference
     from bridge.daemon.face import Face
     from bridge.daemon.maker import Maker
     from bridge.daemon.sdnotify import Notifier
+
+Read: TypeAlias = Callable[[Callable[[str], None]], BridgeConfig]
+"""Gives the configuration, with its files checked, and tells what is to be warned of."""
 
 
 class Reloader:
@@ -40,7 +43,7 @@ class Reloader:
     def __init__(
         self,
         config: BridgeConfig,
-        read: Callable[[], BridgeConfig],
+        read: Read,
         *,
         crew: Crew,
         maker: Maker,
@@ -87,7 +90,8 @@ class Reloader:
         self._log.error("reload refused; the old configuration stays in force", error=text)
 
     async def _reload(self) -> None:
-        old, new = self._config, await asyncio.to_thread(self._read)
+        warnings: list[str] = []
+        old, new = self._config, await asyncio.to_thread(self._read, warnings.append)
         certificates = await asyncio.to_thread(_certificates, new)
         known = self._certificates
         change = compare(old, new, [it for it in known if known[it] != certificates.get(it)])
@@ -101,6 +105,9 @@ class Reloader:
                 self._maker.forget(name)
             raise
         self._switch(new, change, made)
+        for text in (*warnings, *made.warnings):
+            self._log.warning(text)
+        self._log.info("configuration reloaded", **_words(change))
         self._certificates = certificates
         old_server = self._face.switch(new.status, made.server)
         if old_server is not None:
@@ -114,9 +121,6 @@ class Reloader:
         self._crew.arrange(list(new.hsm), list(new.vcenter))
         self._apply(new)
         self.row = ConfigRow(in_force_since=time.time())
-        for text in made.warnings:
-            self._log.warning(text)
-        self._log.info("configuration reloaded", **_words(change))
 
     def _switch_sources(
         self, old: BridgeConfig, new: BridgeConfig, made: Preparation, removed: Sequence[str]

@@ -60,9 +60,16 @@ def test_a_pin_that_others_may_read_is_warned_of(softhsm_table, twin, tmp_path):
     pin = softhsm_table["pin_file"]
     pin.chmod(0o644)
     warning = f"hsm.one.pin_file: other users may open {pin}; run chmod 600 on it"
-    with BridgeProcess(configuration(softhsm_table, twin), tmp_path) as bridge:
+    text = configuration(softhsm_table, twin)
+    with BridgeProcess(text, tmp_path) as bridge:
         wait_until(lambda: bridge.events("ready"))
         assert [event["level"] for event in bridge.events(warning)] == ["warning"]
+        pin.chmod(0o600)
+        bridge.reload(text)
+        assert len(bridge.events(warning)) == 1
+        pin.chmod(0o644)
+        bridge.reload(text)
+        assert len(bridge.events(warning)) == 2
         assert bridge.stop() == 0
 
 
