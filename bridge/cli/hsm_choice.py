@@ -79,7 +79,7 @@ def _from_config(path: Path, name: str | None) -> ChosenHsm:
     if hsm is None:
         raise UsageError(f"{path} has no [hsm.{name}]; it has {', '.join(config.hsm)}")
     try:
-        check_hsm_files(hsm, warn)
+        check_hsm_files(hsm, warn, state_dir=config.state_dir)
     except ConfigError as error:
         raise error.within(path) from None
     return ChosenHsm(hsm, config.state_dir, f"hsm.{hsm.name}")
@@ -98,15 +98,21 @@ def _from_words(arguments: argparse.Namespace) -> ChosenHsm:
     try:
         config = check({"hsm": {_NAME: table}}, folder=Path.cwd())
         hsm = config.hsm[_NAME]
-        check_hsm_files(hsm, lambda text: warn(_as_option(*text.partition(": "))))
+        check_hsm_files(hsm, _warn_of_option, state_dir=config.state_dir)
     except ConfigError as error:
         problem = error.problems[0]
         raise UsageError(_as_option(problem.key, "", problem.text)) from None
     return ChosenHsm(hsm, config.state_dir, str(hsm.module))
 
 
+def _warn_of_option(text: str) -> None:
+    warn(_as_option(*text.partition(": ")))
+
+
 def _as_option(key: str, _: str, text: str) -> str:
     """Say of an option what was said of a setting."""
+    if key == "state_dir":
+        return f"$STATE_DIRECTORY: {text}"
     option = key.removeprefix(f"hsm.{_NAME}").removeprefix(".").replace("_", "-")
     return f"--{option} {text}" if option else text
 

@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
     scenario = _scenario(arguments)
     config = _config(arguments)
     hsms = rehearsal_hsms(config, soft_token=arguments.soft_token, speed=1.0)
-    _check_files(hsms, arguments.config)
+    _check_files(hsms, config.state_dir, arguments.config)
     soft = all(is_soft(it) for it in hsms)
     speed = _speed(arguments.speed, scenario, soft=soft)
     if arguments.log:
@@ -92,10 +92,10 @@ def _config(arguments: argparse.Namespace) -> BridgeConfig:
     return load(path)
 
 
-def _check_files(hsms: list[HsmConfig], path: Path | None) -> None:
+def _check_files(hsms: list[HsmConfig], state_dir: Path | None, path: Path | None) -> None:
     try:
         for hsm in hsms:
-            check_hsm_files(hsm, warn)
+            check_hsm_files(hsm, warn, state_dir=state_dir)
     except ConfigError as error:
         raise (error.within(path) if path else error) from None
 

@@ -33,9 +33,13 @@ def check_state_dir(state_dir: Path | None) -> None:
         raise ConfigError(problems)
 
 
-def check_hsm_files(hsm: HsmConfig, warn: Warn | None = None) -> None:
-    """Raise a ConfigError if this HSM's module or PIN cannot be used."""
+def check_hsm_files(
+    hsm: HsmConfig, warn: Warn | None = None, *, state_dir: Path | None = None
+) -> None:
+    """Raise a ConfigError if this HSM's module or PIN cannot be used, or its refusal noted."""
     problems = list(_hsm_problems(hsm, warn))
+    if hsm.pin_file is not None or hsm.pin_credential is not None:
+        problems += _state_problems(state_dir)
     if problems:
         raise ConfigError(problems)
 

@@ -121,6 +121,15 @@ def test_a_wrong_pin_is_one_line(command, softhsm, pin_file):
     assert (run.code, run.out) == (1, "")
 
 
+def test_a_service_directory_that_is_none_is_one_line(called, monkeypatch, pin_file):
+    monkeypatch.setenv("STATE_DIRECTORY", "/dev/null")
+    words = ("hsm", "random", "--soft-token", "--hex", "--bytes", 9)
+    run = called(*words, "--pin-file", pin_file("0"))
+    assert run.error.startswith("$STATE_DIRECTORY: /dev/null is not a directory")
+    assert run.code == 2
+    assert called(*words).code == 0  # without a PIN there is nothing to note
+
+
 def test_a_token_without_its_configuration_is_one_line(command, tmp_path):
     (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path}\n")
     run = command(

@@ -62,9 +62,9 @@ def until_logging_in(token):
         time.sleep(0.01)
 
 
-def said(process):
+def said(process, code=1):
     out, error = process.communicate(timeout=30)
-    assert (process.returncode, out, error.count("\n")) == (1, "", 1)
+    assert (process.returncode, out, error.count("\n")) == (code, "", 1)
     return error
 
 
@@ -107,3 +107,10 @@ def test_who_waits_for_one_that_is_stopped_is_not_in_its_way(token, begun, tmp_p
     token.trouble = Trouble.NONE
     assert "the PIN was refused: CKR_PIN_INCORRECT" in said(one)
     assert token.logins == 1
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_no_pin_is_tried_whose_refusal_could_not_be_noted(token, begun, tmp_path, kind):
+    (tmp_path / "state").touch()
+    assert f"state_dir: {tmp_path}/state is not a directory" in said(begun(kind), code=2)
+    assert not token.logins
