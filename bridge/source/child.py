@@ -65,6 +65,7 @@ def _serve(order: Order, handle: SourceHandle, stdio: Stdio) -> None:
         if not permitted:
             return
         handle.login(slot.slot_id, Path(order.pin_path))
+        stdio.answer(login=False)  # at once: until the parent knows, to kill it would be a refusal
     handle.start(slot.slot_id)
     while not terminated.now and stdio.parent_waits(LOOK_MS):
         handle.wait(0)

@@ -29,7 +29,7 @@ ANSWERS: Mapping[str, type] = {
     "serial": str,
     "model": str,
     "manufacturer": str,
-    "login": bool,  # it wants to make one
+    "login": bool,  # it wants to make one; false once it has
     "error": str,
     "exit": int,
 }
@@ -177,7 +177,7 @@ class SourceProcess:
         return True
 
     async def rested(self, timeout_seconds: float) -> bool:
-        """Wait for its end, but no longer than it has something to ask; says whether it ended."""
+        """Wait for its end, but no longer than it has nothing to tell; says whether it ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._news.wait()
@@ -216,5 +216,5 @@ class SourceProcess:
             value = record.get(key)
             if type(value) is kind:
                 self.answers[key] = one_line(value) if isinstance(value, str) else value
-        if self.wants_login:
+        if "login" in record:
             self._news.set()

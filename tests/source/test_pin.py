@@ -48,6 +48,15 @@ async def test_the_right_pin_logs_in_each_process_once(make, token, pin_file):
         assert token.logins == 2
 
 
+async def test_that_a_login_has_ended_is_noted_without_waiting_for_a_tick(
+    make, token, pin_file, tmp_path
+):
+    source = make(pin_file=pin_file, state_dir=tmp_path, timing=Timing(tick=600.0))
+    async with running(source):
+        await until(lambda: token.logins == 1)
+        await until(lambda: not list(tmp_path.glob("login-begun.*")))
+
+
 async def test_without_a_pin_there_is_no_login(make, token):
     source = make()
     async with running(source):
