@@ -3,6 +3,7 @@
 import os
 import ssl
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +28,8 @@ def check_files(config: BridgeConfig, warn: Warn | None = None) -> None:
 
 
 def check_state_dir(state_dir: Path | None) -> None:
-    """Raise a ConfigError if a refused PIN could not be noted there."""
-    problems = list(_state_problems(state_dir))
+    """Raise a ConfigError if a refused PIN could not be noted there, which is tried."""
+    problems = list(_state_problems(state_dir, tried=True))
     if problems:
         raise ConfigError(problems)
 
@@ -39,7 +40,7 @@ def check_hsm_files(
     """Raise a ConfigError if this HSM's module or PIN cannot be used, or its refusal noted."""
     problems = list(_hsm_problems(hsm, warn))
     if hsm.pin_file is not None or hsm.pin_credential is not None:
-        problems += _state_problems(state_dir)
+        problems += _state_problems(state_dir, tried=True)
     if problems:
         raise ConfigError(problems)
 
@@ -51,18 +52,31 @@ def check_vcenter_files(vcenter: VCenterConfig, warn: Warn | None = None) -> Non
         raise ConfigError(problems)
 
 
-def _state_problems(state_dir: Path | None) -> Iterator[Problem]:
+def _state_problems(state_dir: Path | None, *, tried: bool = False) -> Iterator[Problem]:
     if state_dir is None:
         return
-    # It is made when it is needed, by the user that the bridge runs as; so only look.
+    # It is made when it is needed, by the user that the bridge runs as; so it is not made here.
     there = next(path for path in (state_dir, *state_dir.parents) if os.path.lexists(path))
+    todo = "name a directory for notes on PINs"
     if not there.is_dir():
         wrong = f"{there} is not a directory"
     elif not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
         wrong = f"this user may not write into {there}"
+    elif tried and (why := _not_written(there)):
+        wrong, todo = f"nothing can be written into {there} ({why})", f"make room, or {todo}"
     else:
         return
-    yield Problem("state_dir", f"{wrong}; name a directory for notes on PINs")
+    yield Problem("state_dir", f"{wrong}; {todo}")
+
+
+def _not_written(directory: Path) -> str:
+    """Say why a file there, which nobody sees, cannot have a byte; the disk may be full."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"\0")
+    except OSError as error:
+        return error.strerror or "no reason is given"
+    return ""
 
 
 def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:

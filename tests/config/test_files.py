@@ -1,4 +1,5 @@
 import os
+import resource
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,7 +7,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bridge.config import ConfigError, HsmConfig, VCenterConfig, check_files, check_state_dir, load
+from bridge.config import (
+    ConfigError,
+    HsmConfig,
+    VCenterConfig,
+    check_files,
+    check_hsm_files,
+    check_state_dir,
+    load,
+)
 
 
 @pytest.fixture
@@ -139,6 +148,22 @@ def test_a_state_directory_that_may_not_be_written(tmp_path):
         pytest.raises(ConfigError, match=r"^state_dir: this user may not write into /"),
     ):
         check_state_dir(folder / "below")
+
+
+def test_a_state_directory_on_a_full_disk(folder):
+    config = load(folder / "bridge.toml").model_copy(update={"state_dir": folder})
+    before, limits = sorted(folder.iterdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    check_state_dir(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        check_files(config)  # run goes on: hosts want to be fed
+        with pytest.raises(ConfigError, match=r"nothing can be written into .*\(File too large\)"):
+            check_state_dir(folder)
+        with pytest.raises(ConfigError, match=r"; make room, or name a directory for notes on PIN"):
+            check_hsm_files(next(iter(config.hsm.values())), state_dir=folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(folder.iterdir()) == before
 
 
 def test_several_missing_files_are_one_line(folder):
