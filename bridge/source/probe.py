@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from bridge.source.ending import died
-from bridge.source.errors import SourceFailed, SourceMisconfigured
+from bridge.source.errors import SourceError, SourceFailed, SourceMisconfigured
 from bridge.source.exits import Exit
 from bridge.source.latch import PinLatch
 from bridge.source.logins import NO_TURN
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bridge.config import HsmConfig
 
 _LOOK_SECONDS = 0.1
+_GRACE_SECONDS = 10.0
 _MISCONFIGURED = frozenset({Exit.MODULE, Exit.TOKEN_AMBIGUOUS, Exit.PIN_FILE})
 
 
@@ -38,7 +39,8 @@ def probe_token(
 ) -> ProbeReport:
     """Measure the token, `seconds` for each length and number of sessions.
 
-    Raises SourceRefused, SourceMisconfigured or SourceFailed. Blocks; Ctrl-C ends both processes.
+    Raises SourceRefused, SourceMisconfigured or SourceFailed. Blocks; Ctrl-C ends both processes, a
+    login that is under way permitting.
     """
     pin_path = config.pin_path()
     latch = PinLatch(state_dir, config.name)
@@ -62,28 +64,52 @@ def probe_token(
             for line in _lines(child, patience):
                 answers.update(line)
                 if line.get("login") and pin_path is not None:
+                    answers["login"] = False  # so far
                     _take_turn(latch, pin_path, config.start_timeout_seconds)
                     answers["login"] = _let_log_in(child, latch)
-                elif "login" in line:
+                elif "login" in line and "error" not in line:
                     latch.withdraw()
                 if "progress" in line:
                     progress(*line["progress"])
         except TimeoutError:
             reason = f"no answer within {patience:g} s"
+        except BaseException:  # Ctrl-C
+            if answers.get("login"):
+                _see_login_end(child, answers, latch)
+            raise
         finally:
             child.kill()
     if "report" in answers:
         return ProbeReport.from_record(answers["report"])
-    reason = str(answers.get("error") or reason or f"the process {died(child.returncode)}")
+    raise _failure(answers, reason or f"the process {died(child.returncode)}", latch)
+
+
+def _failure(answers: Mapping[str, Any], reason: str, latch: PinLatch) -> SourceError:
+    """Say why there is no report, and note it if it was the PIN, before others may log in."""
+    reason = str(answers.get("error") or reason)
     if answers.get("login"):
         reason += ", in the middle of C_Login"
+    error: SourceError
     if answers.get("login") or answers.get("exit") == Exit.PIN_REFUSED:
-        refused = latch.set(reason)
-        latch.withdraw()
-        raise refused
-    if answers.get("exit") in _MISCONFIGURED:
-        raise SourceMisconfigured(reason)
-    raise SourceFailed(reason)
+        error = latch.set(reason)
+    elif answers.get("exit") in _MISCONFIGURED:
+        error = SourceMisconfigured(reason)
+    else:
+        error = SourceFailed(reason)
+    latch.withdraw()
+    return error
+
+
+def _see_login_end(
+    child: subprocess.Popen[bytes], answers: dict[str, Any], latch: PinLatch
+) -> None:
+    """Wait a moment for the end of a login, and note it: to cut it off counts as a refused PIN."""
+    with suppress(TimeoutError):
+        for line in _lines(child, _GRACE_SECONDS):
+            answers.update(line)
+            if not answers["login"]:
+                break
+    _failure(answers, "interrupted", latch)
 
 
 def _child(order: Mapping[str, object], environment: dict[str, str]) -> subprocess.Popen[bytes]:

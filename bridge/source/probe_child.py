@@ -62,11 +62,13 @@ def _login_needed(token: _Token, pin_path: str | None, stdio: Stdio) -> bool:
         stdio.answer(login=True)
         if not stdio.permitted(FOR_EVER_MS):
             os._exit(1)  # nobody is there any more
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent sees to it, when this is over
         try:
             token.handle.login(token.slot_id, Path(pin_path))
         except NativeError as error:
             stdio.answer(login=False, error=line_for(error), exit=exit_for(error.err))
             raise
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         stdio.answer(login=False)
     elif without.ckr == CKR_USER_NOT_LOGGED_IN:
         raise HsmError("the token gives random bytes after a login only; give it a PIN (pin_file)")

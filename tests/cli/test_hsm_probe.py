@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bridge.config import HsmConfig
+from bridge.source.announcement import Announcement
 from bridge.source.errors import SourceFailed, SourceRefused
 from bridge.source.probe import probe_token
 from tests.support.softhsm import PIN, SoftHsm
@@ -189,6 +190,22 @@ def test_a_pin_that_was_refused_is_never_tried_again(token, tmp_path, pin, troub
     with pytest.raises(SourceRefused, match="the PIN was refused before"):
         _probe(config, tmp_path)
     assert token.logins == 1
+    assert not (tmp_path / "login-begun.t").exists()
+
+
+def test_a_refusal_is_noted_before_others_may_log_in(token, tmp_path, monkeypatch):
+    def withdrawn(announcement):
+        noted.append((tmp_path / "pin-refused.t").exists())
+        withdraw(announcement)
+
+    noted, withdraw = [], Announcement.withdraw
+    monkeypatch.setattr(Announcement, "withdraw", withdrawn)
+    token.login_needed = 1
+    pin_path = tmp_path / "pin"
+    pin_path.write_text("654321")
+    with pytest.raises(SourceRefused):
+        _probe(_config(token, pin_file=pin_path), tmp_path)
+    assert noted == [True]
 
 
 def test_a_call_that_hangs_is_given_up(token, tmp_path):

@@ -45,7 +45,13 @@ def begun(token, tmp_path):
 
     def begin(kind):
         words = [sys.executable, "-m", "bridge.cli", *WORDS[kind], "--config", config]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # as a shell has it, for Ctrl-C
+        )
         running.append(process)
         return process
 
@@ -90,6 +96,18 @@ def test_who_is_killed_leaves_word_for_all_others(token, begun, tmp_path, first)
     token.trouble = Trouble.NONE
     for kind in WORDS:
         assert f"remove {tmp_path}/state/login-begun.test" in said(begun(kind))
+    assert token.logins == 1
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_ctrl_c_lets_a_login_end(token, begun, tmp_path, kind):
+    one = begun(kind)
+    until_logging_in(token)
+    os.killpg(one.pid, signal.SIGINT)
+    time.sleep(0.5)
+    token.trouble = Trouble.NONE
+    one.communicate(timeout=30)
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["pin-refused.test"]
     assert token.logins == 1
 
 
