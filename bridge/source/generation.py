@@ -145,7 +145,7 @@ class Generation:
             reason = self.watch.tick(view, has_space=not full, waits=process.wants_login)
             if reason is not None and process.wants_login:
                 reason = NO_TURN
-            if self._supply.halted and view.phase != Phase.LOGIN and not self._turns.are_under_way:
+            if self._supply.halted and not self._may_log_in(view):
                 reason = "has to make way, for the machine was suspended"
             if reason is None and process.wants_login:
                 self._look_for_login(process)  # not of one that is killed: it might just log in
@@ -166,6 +166,11 @@ class Generation:
         pin_path = self._config.pin_path()
         if pin_path is not None and self._turns.begin(token, pin_path):
             process.let_log_in()
+
+    def _may_log_in(self, view: RingView) -> bool:
+        """Tell whether it is in the middle of a login, or about to be."""
+        was_let = view.phase == Phase.SELECTING and self._turns.are_under_way
+        return was_let or view.phase == Phase.LOGIN
 
     def _is_full(self, view: RingView) -> bool:
         """Tell whether no reader has a slot left but the one that it fills."""
@@ -189,7 +194,7 @@ class Generation:
         process.ask_to_end()
         try:
             ended = await process.reaped(self._timing.grace)
-            if not ended and self._ring.observe().phase == Phase.LOGIN:
+            if not ended and self._may_log_in(self._ring.observe()):
                 ended = await process.reaped(self._timing.grace_login)
             if not ended:
                 process.kill("was asked to end and did not")

@@ -156,6 +156,21 @@ async def test_a_login_that_was_begun_ends_before_a_suspended_machine_has_it_mak
     assert token.logins == 2
 
 
+async def test_one_that_is_about_to_log_in_may_when_the_source_is_stopped(make, token, tmp_path):
+    pin_file = tmp_path / "pin"
+    os.mkfifo(pin_file)
+    source = make(pin_file=pin_file, state_dir=tmp_path, timing=Timing(tick=0.02, grace=0.3))
+    task = asyncio.create_task(source.run())
+    with await asyncio.to_thread(pin_file.open, "w") as file:
+        stopping = asyncio.create_task(source.stop())
+        await asyncio.sleep(1)
+        file.write("123456")
+    await stopping
+    assert task.exception() is None
+    assert token.logins == 1
+    assert not list(tmp_path.glob("*-*.test"))
+
+
 @pytest.mark.parametrize("noted", [True, False])
 async def test_what_was_refused_to_a_successor_is_not_tried_again(
     make, token, pin_file, tmp_path, noted
