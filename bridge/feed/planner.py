@@ -196,11 +196,16 @@ class Planner:
         host.look_by = min(host.dry_at, now + self._policy.imminent_seconds)
         self._sort(host, now)
 
-    def released(self, key: HostKey, now: float) -> None:
-        """Note that a visit did not happen, so that nothing reached the host."""
+    def released(self, key: HostKey, now: float, n_lost_bytes: int = 0) -> None:
+        """Note that a visit did not happen, so that nothing reached the host.
+
+        n_lost_bytes were spent on it nevertheless, of which the host is not the cause.
+        """
         host = self._ended(key)
         if host is None:
             return
+        if n_lost_bytes:
+            host.group.losses_in_a_row += 1
         host.visit_bytes = None
         host.not_before = now + _RELEASED_SECONDS
         self._sort(host, now)

@@ -315,7 +315,7 @@ class Site:
         elif isinstance(error, errors.ProtocolError):
             self._planner.absent(key, "no sensible answer", now)
         else:
-            self._planner.released(key, now)
+            self._planner.released(key, now, n_spent_bytes)
 
     def _limit(self) -> None:
         """Let requests be as large as seems to fit now."""

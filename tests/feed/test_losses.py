@@ -61,12 +61,17 @@ def test_a_host_that_loses_all_it_is_sent_is_sent_less_and_later(fate):
     assert outlook.reason == ("refused" if fate is refused else "what it is sent is lost")
 
 
-def test_a_vcenter_that_takes_nothing_gets_pieces_for_all_its_hosts_until_one_arrives():
+def turned_away(planner, decision, now):
+    planner.released(decision.key, now, decision.n_bytes)
+
+
+@pytest.mark.parametrize("fate", [refused, turned_away])
+def test_a_vcenter_that_takes_nothing_gets_pieces_for_all_its_hosts_until_one_arrives(fate):
     planner, names = Planner(), [f"host-{number}" for number in range(100)]
     for name in names:
         planner.add_host(key(name), 0.0)
-    sent = played(planner, dict.fromkeys(names, 1000), refused)
-    assert sum(map(sum, sent.values())) < 12 * MAX_ADD
+    sent = played(planner, dict.fromkeys(names, 1000), fate)
+    assert sum(n_bytes > 768 for sizes in sent.values() for n_bytes in sizes) == 8
     assert all(sent.values())
     new = key("new")
     planner.add_host(new, SECONDS)
