@@ -38,7 +38,7 @@ class Timing:
     grace_login: float = 7.0  # more in the middle of a login: to kill it counts as a refused PIN
     reap: float = 5.0  # from being killed to being abandoned
     backoff_first: float = 0.5
-    backoff_most: float = 30.0
+    backoff_most: float = 10.0
 
 
 class Generation:
