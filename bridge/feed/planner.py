@@ -114,13 +114,10 @@ class Planner:
 
         The same answer comes again until the visit is reported as begun.
         """
-        free, until = [], math.inf
-        for name, group in self._groups.items():
-            wake = self._wake(group, now)
-            if name in open_groups:
-                group.open_at = now
-                free.append(group)
-                until = min(until, wake)
+        free, doubted, until = self._open(now, open_groups)
+        for group in doubted:
+            if (host := group.asked_longest_ago()) is not None:
+                return Look(host.key)
         self._portion.look(now, stock, self._in_flight_bytes, self._groups.values())
         needy = _first([group.refills for group in free])
         look = _first([group.looks for group in free])
@@ -251,6 +248,24 @@ class Planner:
                 return _bring(host, size.n_bytes, now)
         return Look(host.key)
 
+    def _open(
+        self, now: float, open_groups: Collection[str]
+    ) -> tuple[list[Group], list[Group], float]:
+        """Bring all queues up to date; return the open groups, those in doubt apart.
+
+        And the moment at which one of them has to be brought up to date again.
+        """
+        free: list[Group] = []
+        doubted: list[Group] = []
+        until = math.inf
+        for name, group in self._groups.items():
+            wake = self._wake(group, now)
+            if name in open_groups:
+                group.open_at = now
+                until = min(until, wake)
+                (free if group.doubted_since == math.inf else doubted).append(group)
+        return free, doubted, until
+
     def _wake(self, group: Group, now: float) -> float:
         """Sort those anew whose moment has come, and return the next such moment."""
         while (head := group.wakes.head()) is not None:
@@ -303,9 +318,8 @@ def _first(queues: Iterable[Queue]) -> Host | None:
 
 
 def _bring(host: Host, n_bytes: int, now: float) -> Decision:
-    """Feed the host, or look first if its last reading is too old, or its group in doubt."""
-    is_safe = host.trusted_at(now) and host.group.doubted_since == math.inf
-    return Feed(host.key, n_bytes) if is_safe else Look(host.key)
+    """Feed the host, or look first if its last reading is too old."""
+    return Feed(host.key, n_bytes) if host.trusted_at(now) else Look(host.key)
 
 
 def _count_drain(host: Host, far: float, peak: float) -> None:

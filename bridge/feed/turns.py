@@ -122,6 +122,18 @@ class Group:
         self.queues = (self.wakes, self.refills, self.top_ups, self.looks)
         """All of them, in the order of their turns."""
 
+    def asked_longest_ago(self) -> Host | None:
+        """Return whom to ask whether it answers again: one who waits for bytes or a look.
+
+        Whoever would be first else may be the one who has no answer, and would be so each time.
+        """
+        waiting = (host for queue in (self.refills, self.looks) for host in queue.hosts())
+        return min(waiting, key=_begun_at, default=None)
+
     def lives_at(self, now: float) -> bool:
         """Say whether it took visits lately, so that its hosts count in what is shared out."""
         return now - self.open_at < _LIVE_SECONDS
+
+
+def _begun_at(host: Host) -> float:
+    return host.begun_at

@@ -447,6 +447,16 @@ def test_a_released_visit_is_decided_again_shortly():
     assert feed(planner, 1.5) == decision
 
 
+def test_whether_a_vcenter_answers_again_is_not_asked_of_the_same_host_each_time():
+    """Not even if it is the driest, and one request at a time is all that there may be."""
+    planner = fleet({"mute": 0, "well": 1024})
+    for now in (0.0, 40.0):
+        planner.begun(key("mute"), 0, now)
+        planner.doubt("vc", now)
+        planner.released(key("mute"), now)
+        assert planner.decide(now + 40.0, PLENTY, OPEN) == Look(key("well"))
+
+
 def test_a_reading_that_is_long_past_is_renewed_before_bytes_are_sent():
     planner = fleet({"a": 10 * KIB})
     assert planner.decide(181.0, PLENTY, OPEN) == Look(key("a"))
