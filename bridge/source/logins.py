@@ -69,6 +69,13 @@ class Turns:
                 del logins.under_way[token]
         return announced
 
+    def know(self, pin_path: Path) -> bool:
+        """Tell whether some token has accepted the PIN in this file, as it is now."""
+        stamp = _stamp(pin_path)
+        return bool(stamp) and any(
+            path == pin_path and good == stamp for (_, path), good in self._logins.good.items()
+        )
+
     def succeeded(self) -> None:
         """Note that the PIN was accepted, if a login is under way."""
         if self._last is not None and self.are_under_way:

@@ -277,9 +277,9 @@ class Source:
         pin_path = self._config.pin_path()
         if pin_path is None:
             return
-        if not self._starts:
+        if not self._starts and not self._turns.know(pin_path):
             self._latch.check()
-        elif self._latch.concerns(pin_path):
+        elif not self._starts or self._latch.concerns(pin_path):
             # One that was to take this one's place may have had another file, and this one is well.
             self._latch.check_refusal()
 

@@ -390,9 +390,14 @@ async def test_a_login_cut_off_elsewhere_does_not_concern_a_pin_that_is_good(
     note = tmp_path / "login-begun.test"
     cut_off = note.read_text()
     note.unlink()
-    source = make(pin_file=pin_file, state_dir=tmp_path)
+    latch, logins = PinLatch(tmp_path, "test"), Logins()
+    source = make(pin_file=pin_file, latch=latch, logins=logins)
     async with running(source) as task:
         await until(lambda: source.is_running)
+        note.write_text(cut_off)
+        after = make(pin_file=pin_file, latch=latch, logins=logins, sessions=2)  # of a reload
+        async with running(after):
+            await until(lambda: after.is_running)
         note.write_text(cut_off)
         os.kill(source.status().pid, signal.SIGKILL)
         await until(lambda: source.status().restarts == 1 and source.is_running)
@@ -402,7 +407,7 @@ async def test_a_login_cut_off_elsewhere_does_not_concern_a_pin_that_is_good(
         os.kill(source.status().pid, signal.SIGKILL)
         await until(task.done)
         assert "ended in the middle of a login" in str(task.exception())
-    assert token.logins == 2
+    assert token.logins == 3
 
 
 @pytest.mark.parametrize(("flag", "word"), [(FINAL_TRY, "one wrong PIN more"), (LOCKED, "locked")])
