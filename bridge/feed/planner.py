@@ -26,6 +26,7 @@ _RELEASED_SECONDS = 1.0
 _ABSENT_SECONDS = 1.0  # one 503 may have been chance, and the host may be nearly dry
 _ABSENT_SECONDS_MOST = 60.0
 _UNCERTAIN_SECONDS_MOST = 30.0
+_SHARE_OF_FREE = 2.0  # a group among others may hold this many times what nobody holds
 
 
 class Planner:
@@ -119,7 +120,8 @@ class Planner:
             if (host := group.asked_longest_ago()) is not None:
                 return Look(host.key)
         self._portion.look(now, stock, self._in_flight_bytes, self._groups.values())
-        needy = _first([group.refills for group in free])
+        fed = self._fed(free, stock)
+        needy = _first([group.refills for group in fed])
         look = _first([group.looks for group in free])
         if needy is not None and (look is None or self._before(needy, look, now)):
             size = self._portion.size(needy)
@@ -127,13 +129,13 @@ class Planner:
                 return _bring(needy, size.n_bytes, now)
             until = min(until, size.enough_at)
         if look is not None:
-            return self._look(look, needy, now)
+            return self._look(look, needy, now) if look.group in fed else Look(look.key)
         if needy is None and stock.nearly_full(self._in_flight_bytes):
             if self._portion.wants_small_rooms:
-                spare = _first([group.top_ups for group in free])
+                spare = _first([group.top_ups for group in fed])
                 if spare is not None and (size := self._portion.size(spare)).n_bytes:
                     return _bring(spare, size.n_bytes, now)
-            elif (spare := self._top_ups.first(now, free)) is not None:
+            elif (spare := self._top_ups.first(now, fed)) is not None:
                 if now < self._top_ups.next_at:
                     until = min(until, self._top_ups.next_at)
                 elif n_bytes := self._top_ups.size(spare, now, stock.available_bytes):
@@ -146,6 +148,7 @@ class Planner:
         if host.visit_bytes is not None:
             raise ValueError(f"{key[1]} is being visited already")
         host.visit_bytes, host.begun_at = n_bytes, now
+        host.group.in_flight_bytes += n_bytes
         self._in_flight_bytes += n_bytes
         self._fed_last = n_bytes > 0
         self._top_ups.begun(host, n_bytes, now, self._policy.top_ups_per_second)
@@ -224,6 +227,7 @@ class Planner:
         if host is None:
             return None
         self._in_flight_bytes -= host.visit_bytes or 0
+        host.group.in_flight_bytes -= host.visit_bytes or 0
         if host.leaving:
             self._forget(host)
             return None
@@ -232,6 +236,13 @@ class Planner:
     def _forget(self, host: Host) -> None:
         del self._hosts[host.key]
         host.group.members.discard(host)
+
+    def _fed(self, free: list[Group], stock: Stock) -> list[Group]:
+        """Return those that may get bytes: one whose answers do not come must not hold them all."""
+        if sum(1 for group in self._groups.values() if group.members) < 2:
+            return free
+        share = _SHARE_OF_FREE * (stock.capacity_bytes - self._in_flight_bytes)
+        return [group for group in free if group.in_flight_bytes <= max(0.0, share)]
 
     def _before(self, needy: Host, look: Host, now: float) -> bool:
         """Say whether the needy host goes before the look that is due."""

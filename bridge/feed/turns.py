@@ -89,6 +89,7 @@ class Group:
         "bytes_per_second",
         "capped",
         "doubted_since",
+        "in_flight_bytes",
         "looks",
         "losses_in_a_row",
         "low",
@@ -111,6 +112,8 @@ class Group:
         """It may take no requests, and has to answer one that began later before it gets bytes."""
         self.members: set[Host] = set()
         self.low = 0
+        self.in_flight_bytes = 0
+        """In its visits under way, which hold as much of the reserve."""
         self.losses_in_a_row = 0
         """Visits that lost what they brought since one did not."""
         self.bytes_per_second = 0.0

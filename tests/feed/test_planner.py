@@ -341,6 +341,31 @@ def test_only_open_groups_are_visited_and_the_neediest_of_them_first():
     assert idle(planner, 0.0, PLENTY, {"unknown"}) == math.inf
 
 
+def test_a_group_that_does_not_answer_leaves_bytes_for_the_others():
+    planner, stock, hung = Planner(), Stock(1536 * KIB, 1536 * KIB, 1e6), 0
+    for number in range(12):
+        for group, level in (("hung", 0), ("fine", 100 * KIB)):
+            planner.add_host(key(f"{number}", group), 0.0)
+            planner.begun(key(f"{number}", group), 0, 0.0)
+            planner.observed(key(f"{number}", group), reading(level), 0.0)
+    for _ in range(50):
+        decision = feed(planner, 0.0, stock, {"hung", "fine"})
+        planner.begun(decision.key, decision.n_bytes, 0.0)
+        stock = stock.after(decision.n_bytes)
+        if decision.key[0] == "fine":
+            break
+        hung += decision.n_bytes
+    assert 1024 * KIB <= hung <= 1280 * KIB
+
+
+def test_a_group_that_is_alone_may_have_all_bytes_in_flight():
+    planner, stock = fleet(dict.fromkeys("abcdefghijklmnop", 0)), Stock(1536 * KIB, 1536 * KIB, 1e6)
+    while stock.available_bytes >= 64 * KIB:
+        decision = feed(planner, 0.0, stock)
+        planner.begun(decision.key, decision.n_bytes, 0.0)
+        stock = stock.after(decision.n_bytes)
+
+
 def test_an_absent_host_is_looked_at_again_with_backoff():
     planner = fleet({"a": 0})
     now, waits = 0.0, []
