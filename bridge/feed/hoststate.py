@@ -100,6 +100,9 @@ class Host:
     """The last visit brought bytes that would else have lain idle."""
     not_before: float = 0.0
     setbacks: int = 0
+    releases: int = 0
+    """How often in a row a visit to it did not happen while others of its group were answered."""
+    released_at: float = -math.inf
     sharing: Sharing = field(default_factory=Sharing)
     taking: Taking = field(default_factory=Taking)
     losses: Losses = field(default_factory=Losses)
@@ -210,7 +213,7 @@ class Host:
         else:
             self.drain.skip()
         self._settle_losses(reading, now)
-        self.state, self.reason, self.setbacks = _READ, "", 0
+        self.state, self.reason, self.setbacks, self.releases = _READ, "", 0, 0
         self.reading, self.read_at, self.contact_at = reading, now, now
         self.asked_at = self.begun_at
         self.readings += 1
@@ -257,6 +260,12 @@ class Host:
                 return
         losses.arrived()
         self.group.losses_in_a_row = 0
+
+    def release(self, now: float) -> None:
+        """Note that a visit did not happen."""
+        if not self.releases or self.group.answered_at > self.released_at:
+            self.releases += 1
+        self.released_at = now
 
     def set_back(self, state: HostState, reason: str) -> None:
         """Leave the state in which it can be fed; a new reading brings it back."""

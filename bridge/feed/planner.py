@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _RELEASED_SECONDS = 1.0
+_RELEASED_SECONDS_MOST = 30.0
 _ABSENT_SECONDS = 1.0  # one 503 may have been chance, and the host may be nearly dry
 _ABSENT_SECONDS_MOST = 60.0
 _UNCERTAIN_SECONDS_MOST = 30.0
@@ -160,6 +161,7 @@ class Planner:
         if host is None:
             return
         host.take_reading(reading, now)
+        host.group.answered_at = now
         if host.begun_at >= host.group.doubted_since:
             host.group.doubted_since = math.inf
         host.visit_bytes = None
@@ -199,7 +201,9 @@ class Planner:
     def released(self, key: HostKey, now: float, n_lost_bytes: int = 0) -> None:
         """Note that a visit did not happen, so that nothing reached the host.
 
-        n_lost_bytes were spent on it nevertheless, of which the host is not the cause.
+        n_lost_bytes were spent on it nevertheless, of which the host need not be the cause. While
+        others of its group are answered, the trouble is its own whatever it looks like, and it is
+        asked again later each time, so that it does not hold up the others.
         """
         host = self._ended(key)
         if host is None:
@@ -207,7 +211,9 @@ class Planner:
         if n_lost_bytes:
             host.group.losses_in_a_row += 1
         host.visit_bytes = None
-        host.not_before = now + _RELEASED_SECONDS
+        host.release(now)
+        again = _RELEASED_SECONDS * 2.0 ** min(host.releases - 1, 8)
+        host.not_before = now + min(_RELEASED_SECONDS_MOST, again)
         self._sort(host, now)
 
     def outlook(self, now: float) -> list[HostOutlook]:

@@ -86,6 +86,7 @@ class Group:
     """The hosts of one vCenter, by what they wait for."""
 
     __slots__ = (
+        "answered_at",
         "bytes_per_second",
         "capped",
         "doubted_since",
@@ -108,6 +109,8 @@ class Group:
         self.capped = False
         """Its bytes are counted, so that more for one host are fewer for others."""
         self.open_at = -math.inf
+        self.answered_at = -math.inf
+        """The last moment at which one of its hosts could be read."""
         self.doubted_since = math.inf
         """It may take no requests, and has to answer one that began later before it gets bytes."""
         self.members: set[Host] = set()

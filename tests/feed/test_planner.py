@@ -472,6 +472,25 @@ def test_a_released_visit_is_decided_again_shortly():
     assert feed(planner, 1.5) == decision
 
 
+@pytest.mark.parametrize("others_answer", [True, False])
+def test_a_host_that_alone_has_no_answer_leaves_turns_to_others(others_answer):
+    """When nobody has one, nobody waits for longer than the vCenter is away."""
+    planner = fleet({"a": 10 * KIB, "full": CAPACITY})
+    now, waits = 0.0, []
+    for _ in range(7):
+        planner.begun(key("a"), 0, now)
+        planner.released(key("a"), now)
+        waits.append(planner._hosts[key("a")].not_before - now)
+        if others_answer:
+            planner.begun(key("full"), 0, now + 0.01)
+            planner.observed(key("full"), reading(CAPACITY), now + 0.01)
+        now += waits[-1]
+    assert waits == ([1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] if others_answer else [1.0] * 7)
+    planner.begun(key("a"), 0, now)
+    planner.observed(key("a"), reading(10 * KIB), now)
+    assert feed(planner, now).key == key("a")
+
+
 def test_whether_a_vcenter_answers_again_is_not_asked_of_the_same_host_each_time():
     """Not even if it is the driest, and one request at a time is all that there may be."""
     planner = fleet({"mute": 0, "well": 1024})

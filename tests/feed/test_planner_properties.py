@@ -193,7 +193,7 @@ class Fleet(RuleBasedStateMachine):
         if key is None or truth is None:
             return
         truth.carries = None
-        truth.held_until = max(truth.held_until, self.now + 1.0)
+        truth.held_until = max(truth.held_until, self.now + 30.0)
         self.planner.released(key, self.now)
 
     def visited(self, key: HostKey | None) -> Truth | None:
