@@ -232,7 +232,7 @@ class Host:
             self.drain.skip()
             return
         self.undoubted_bytes = before.available_bytes + sent
-        if (sent or self.taking.missing_bytes) and not self.taking.explains(
+        if sent and not self.taking.explains(
             used,
             sent,
             now - self.asked_at,

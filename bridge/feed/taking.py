@@ -46,12 +46,15 @@ class Taking:
         share = capacity_bytes * _PLAUSIBLE_SHARE
         plausible = max(_PLAUSIBLE_FACTOR * peak_bytes_per_second, share) * seconds
         if used_bytes * 2 <= sent_bytes:
-            self._times = 0
+            self._times, self.missing_bytes = 0, 0.0
         if used_bytes - sent_bytes > plausible + share:
             return True  # what it held before is gone too: a burst, or an odd reading
-        self.missing_bytes = max(0.0, self.missing_bytes + used_bytes - plausible)
-        if self.missing_bytes <= share or not sent_bytes:
+        unexplained = used_bytes - plausible
+        if unexplained <= 0.0:
             return True
+        self.missing_bytes += unexplained
+        if self.missing_bytes <= share:
+            return False
         self.missing_bytes = 0.0
         self._times += 1
         if self._times >= _TIMES_BEFORE_HOLD:

@@ -219,6 +219,17 @@ def test_little_by_little_a_host_that_takes_nothing_is_noticed_too():
     assert sent < 60 * 36 * KIB / 4
 
 
+def test_a_full_host_that_takes_nothing_any_more_is_not_taken_to_use_what_it_is_sent():
+    """Each look finds that it uses little, each second visit that as much again is gone at once."""
+    h, now = host(506 * KIB), 0.0
+    for turn in range(1, 11):
+        room, now = (6 + 2 * turn) * KIB, 18.0 * turn
+        visit(h, now, room, CAPACITY - room)
+        visit(h, now + 0.02, room, CAPACITY - room)
+    assert h.taking.held_until > now
+    assert h.drain.peak < 4 * KIB
+
+
 def test_nothing_is_learnt_across_an_unknown_fate():
     h = host(300 * KIB)
     h.set_back(HostState.UNCERTAIN, "")
