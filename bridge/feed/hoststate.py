@@ -288,7 +288,10 @@ class Host:
             refill = policy.steep_refill_below * capacity
             least_room = policy.least_worth_bytes(capacity)
         self.dry_at = now + level / drain.until_used(level)
-        self.sinks_at = now + (level - watermark) / near if level > watermark else -math.inf
+        if level > watermark:
+            self.sinks_at = now + (level - watermark) / near
+        else:  # one that is full waits for nothing, wherever its watermark is
+            self.sinks_at = -math.inf if level < capacity else math.inf
         held = max(now, self.taking.held_until, self.losses.held_until)
         self.refill_at = max(held, now + (level - refill) / near)
         self.top_up_at = max(held, now + (level - policy.top_up_below * capacity) / near)

@@ -181,6 +181,16 @@ def test_a_host_that_takes_nothing_is_held_back_longer_and_longer():
     assert h.refill_at == 100.0
 
 
+@pytest.mark.parametrize(
+    ("capacity", "available", "low"), [(0, 0, False), (9, 9, False), (9, 8, True)]
+)
+def test_a_host_that_is_full_is_not_low_wherever_its_watermark_is(capacity, available, low):
+    h = Host(("vc", "h"), Group(1000), serial=1, contact_at=0.0)
+    h.take_reading(Reading(capacity, available, capacity, 60), 0.0)
+    h.schedule(0.0, Policy())
+    assert h.may_be_low_at(100.0) is low
+
+
 def test_looks_do_not_put_off_the_end_of_a_hold():
     h = host(100 * KIB)
     for turn in (1.0, 2.0):
