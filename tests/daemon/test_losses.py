@@ -37,7 +37,7 @@ def test_what_is_lost_at_one_vcenter_is_not_missing_at_the_other(
             wait_until(lambda: bridge.events("hosts are not fed"))
     assert account["closes"]
     assert account["refused"] + account["unknown"] < account["delivered"] / 2
-    assert min(levels) > 0.4
+    assert min(levels) > 0.3  # their watermark is at 0.2, and above it they wait for others
     assert shown <= {"refused", "unreachable"}
 
 
