@@ -57,6 +57,12 @@ struct bn_fault {
 BN_API BN_CHECKED enum bn_err bn_process_harden(int32_t parent_pid, struct bn_fault *fault);
 // Overwrites with zeros in a way that the compiler does not remove.
 BN_API void bn_wipe(void *data, size_t len_bytes);
+// `len_bytes` of zeroed memory, 64-byte aligned, between guard pages, locked, out of core dumps and
+// forks. NULL on failure. With allow_unlocked, a refused lock is not an error.
+BN_API BN_CHECKED void *bn_secure_alloc(size_t len_bytes, int32_t allow_unlocked,
+                                        struct bn_fault *fault);
+// Wipes what was allocated with this length, and gives it back. NULL is allowed.
+BN_API void bn_secure_free(void *data, size_t len_bytes);
 
 // ---- Base64 -------------------------------------------------------------------------------------
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bridge.native import wipe
+from bridge.native import secure_memory, wipe
+from bridge.native.errors import NativeError
 from tests.support.testtoken import ROOT
 
 
@@ -82,6 +85,26 @@ def test_wipe(size: int) -> None:
 def test_wipe_needs_a_writable_buffer() -> None:
     with pytest.raises((BufferError, TypeError, ValueError)):
         wipe(b"secret")
+
+
+def locked_bytes() -> int:
+    [line] = re.findall(r"^VmLck:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(line) * 1024
+
+
+def test_secure_memory_is_locked_while_a_view_of_it_lives() -> None:
+    before = locked_bytes()
+    part = secure_memory(100_000)[10:20]
+    assert part.tobytes() == bytes(10)
+    part[:] = b"\xa5" * 10
+    assert locked_bytes() >= before + 100_000
+    del part
+    assert locked_bytes() == before
+
+
+def test_secure_memory_of_nothing_is_refused() -> None:
+    with pytest.raises(NativeError):
+        secure_memory(0)
 
 
 def test_cutoffs_are_what_their_probabilities_say() -> None:

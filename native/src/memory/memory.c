@@ -49,7 +49,7 @@ enum bn_err bn_memory_protect(void *data, size_t len_bytes, int allow_unlocked,
   return BN_OK;
 }
 
-void *bn_secure_alloc(size_t len_bytes, int allow_unlocked, struct bn_fault *fault) {
+void *bn_secure_alloc(size_t len_bytes, int32_t allow_unlocked, struct bn_fault *fault) {
   struct layout layout;
   if (!layout_of(len_bytes, &layout)) {
     (void)bn_fault_set(fault, BN_ERR_ARGUMENT, 0, 0, "bn_secure_alloc", NULL);

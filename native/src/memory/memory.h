@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory for secrets: whole pages between guard pages, locked, out of core dumps and forks, wiped
-// before it is given back.
+// What memory for secrets needs beside bn_secure_alloc() and bn_wipe().
 
 #ifndef BN_MEMORY_H
 #define BN_MEMORY_H
 
 #include "bn.h"
-
-// `len_bytes` of zeroed memory, 64-byte aligned. NULL on failure. With allow_unlocked, a refused
-// lock is not an error.
-void *bn_secure_alloc(size_t len_bytes, int allow_unlocked, struct bn_fault *fault);
-void bn_secure_free(void *data, size_t len_bytes);
 
 // mlock, MADV_DONTDUMP and MADV_DONTFORK for memory that somebody else mapped.
 BN_CHECKED enum bn_err bn_memory_protect(void *data, size_t len_bytes, int allow_unlocked,
