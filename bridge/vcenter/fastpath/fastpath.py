@@ -8,6 +8,7 @@ import aiohttp
 from yarl import URL
 
 from bridge.config import VCenterConfig
+from bridge.vcenter.fastpath.envelope import new_envelope
 from bridge.vcenter.fastpath.lines import Lines
 from bridge.vcenter.fastpath.opening import open_connection
 from bridge.vcenter.plainpath import http_session
@@ -32,7 +33,7 @@ class FastPath:
         self._http = http_session(config, tls)  # the limit is kept here
         self._seconds = config.request_timeout_seconds
         self._url = URL(config.url)
-        self._lines = Lines(self._connect, self._loop, limit)
+        self._lines = Lines(self._connect, self._loop, limit, new_envelope())
         self._is_open = True  # asking aiohttp takes as long as the rest of the question
 
     def allow(self, limit: int) -> None:

@@ -15,6 +15,8 @@ from bridge.vcenter.replies import Reply
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
+    from bridge.vcenter.fastpath.envelope import Envelope
+
 READ_BYTES = 16 * 1024
 BATCH_BYTES = 512 * 1024  # of the body, between two looks at whether to go on
 
@@ -23,7 +25,7 @@ class Line(asyncio.BufferedProtocol):
     """A connection that aiohttp made.
 
     `ended` is called at the end of each exchange, `lost` when the connection has ended, whoever
-    ended it.
+    ended it. Requests that fit into the envelope go in it, where the transport allows that.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Line(asyncio.BufferedProtocol):
         connection: "Connection",
         loop: asyncio.AbstractEventLoop,
         *,
+        envelope: "Envelope | None",
         ended: Callable[["Line"], None],
         lost: Callable[["Line"], None],
     ) -> None:
@@ -57,6 +60,8 @@ class Line(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         # those of the loop join what they are given, which copies it
         self._takes_lists = type(transport).__module__.startswith("uvloop.")
+        is_tls = transport.get_extra_info("ssl_object") is not None
+        self._envelope = envelope if self._takes_lists and is_tls else None
         transport.set_protocol(self)
 
     @property
@@ -78,9 +83,11 @@ class Line(asyncio.BufferedProtocol):
                     body.start()
                 except Exception:  # noqa: BLE001 - whoever gave the body may call it off
                     raise aiohttp.ClientConnectionError("nothing was sent") from None
-                self._write([head + PREFIX], body)
-                if not body.finished:
-                    await self._send_more(body, reader)
+                envelope = self._envelope
+                if envelope is None or not envelope.send(head, body, self.transport):
+                    self._write([head + PREFIX], body)
+                    if not body.finished:
+                        await self._send_more(body, reader)
             while not reader.status:
                 await self._event()
             if body is not None and not body.is_out(succeeded=reader.status < 300):

@@ -14,6 +14,8 @@ from bridge.vcenter.path import KEEP_ALIVE_SECONDS
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
+    from bridge.vcenter.fastpath.envelope import Envelope
+
 
 class Lines:
     """At most `limit` connections, each made by `connect`; who comes first is served first."""
@@ -23,9 +25,11 @@ class Lines:
         connect: Callable[[], Awaitable["Connection"]],
         loop: asyncio.AbstractEventLoop,
         limit: int,
+        envelope: "Envelope | None" = None,
     ) -> None:
         self._connect = connect
         self._loop = loop
+        self._envelope = envelope
         self._limit = limit
         self._free = limit  # less than none while there are more than a lowered limit allows
         self._idle: list[Line] = []  # the one used last is last
@@ -103,7 +107,13 @@ class Lines:
                 return line
         try:
             connection = await self._connect()
-            return Line(connection, self._loop, ended=self._take_back, lost=self._forget)
+            return Line(
+                connection,
+                self._loop,
+                envelope=self._envelope,
+                ended=self._take_back,
+                lost=self._forget,
+            )
         except BaseException:
             self._pass_on(None)
             raise
