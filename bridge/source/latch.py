@@ -95,10 +95,12 @@ class PinLatch:
     def set(self, reason: str, pin_path: Path | None = None) -> SourceRefused:
         """Note it, on disk before anything else; gives the error to raise."""
         self._pin_path, self._noted = pin_path, False
-        line = f"hsm.{self.name}: {reason}; the PIN is not tried again: "
+        line = f"hsm.{self.name}: {reason}; the PIN is not tried again"
         if self._path is None:
-            line += "correct it, then start the bridge anew"
+            # the next process would not know
+            line += " by this process: correct it before you start another, or the token may lock"
         else:
+            line += ": "
             try:
                 _write(self._path, self._note(reason))
                 self._noted = True

@@ -510,7 +510,7 @@ def test_without_a_note_a_refused_pin_holds_until_a_restart(case, other_token, t
         case.reload(bridge, hsm_two=None)
         outcome = case.reload(bridge, hsm_two=table_of(other_token, pin_file=wrong_file))
         assert outcome["event"] == REFUSED
-        assert "start the bridge anew" in outcome["error"]
+        assert "correct it before you start another" in outcome["error"]
         assert other_token.logins == 1
         fed(twin)
         assert bridge.stop() == 0

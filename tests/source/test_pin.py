@@ -69,7 +69,7 @@ async def test_a_wrong_pin_is_tried_once_by_one_source(make, token, wrong_pin):
     source = make(pin_file=wrong_pin)
     line = await _refused(source)
     assert line.startswith("hsm.test: the PIN was refused: CKR_PIN_INCORRECT (0xA0) from C_Login")
-    assert "start the bridge anew" in line
+    assert "correct it before you start another" in line
     await _refused(source)
     assert token.logins == 1
 

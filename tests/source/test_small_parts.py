@@ -31,7 +31,7 @@ def test_a_latch_without_a_state_directory_holds_in_memory():
     latch.check()
     refused = latch.set("CKR_PIN_INCORRECT (0xA0) from C_Login")
     assert "hsm.luna: CKR_PIN_INCORRECT (0xA0) from C_Login; the PIN is not tried" in str(refused)
-    with pytest.raises(SourceRefused, match="start the bridge anew"):
+    with pytest.raises(SourceRefused, match="correct it before you start another"):
         latch.check()
 
 
