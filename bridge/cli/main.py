@@ -115,10 +115,11 @@ def _run(words: Sequence[str]) -> int:
         )
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
-        known = parser.options() if chosen is None else _options(commands.choices[chosen], words)
+        meant = [parser] if chosen is None else _meant(commands.choices[chosen], words)
+        known = [option for one in meant for option in one.options()]
         raise UsageError(
             f"does not know {unknown[0]!r}{suggestion(unknown[0], known)}; "
-            f"see {' '.join(['entropy-bridge', *([chosen] if chosen else [])])} --help"
+            f"see {meant[-1].prog} --help"
         )
     if arguments.version:
         print(f"entropy-bridge {_version()}")
@@ -154,13 +155,13 @@ def _stop_as_told() -> None:
         signal.raise_signal(number)
 
 
-def _options(parser: Parser, words: Sequence[str]) -> list[str]:
-    known = parser.options()
+def _meant(parser: Parser, words: Sequence[str]) -> list[Parser]:
+    """Return the command's parser, and behind it that of its action, if `words` have one."""
+    meant = [parser]
     for choices in (action.choices for action in parser._actions if action.choices):  # noqa: SLF001
         if isinstance(choices, dict):
-            for word in words:
-                known += choices[word].options() if word in choices else []
-    return known
+            meant += [choices[word] for word in words if word in choices]
+    return meant
 
 
 def _version() -> str:

@@ -27,6 +27,11 @@ from tests.support.bridge import wait_until
         (["config", "shwo"], "invalid choice: 'shwo'"),
         (["config", "show", "--confg", "x"], "does not know '--confg'; did you mean --config?"),
         (["config", "show", "--conf", "x"], "does not know '--conf'"),
+        (
+            ["hsm", "random", "--bytes", "1", "--pin", "1"],
+            "--pin-file?; see entropy-bridge hsm random --help",
+        ),
+        (["twin", "serve", "--x"], "does not know '--x'; see entropy-bridge twin serve --help"),
         (["config", "show", "--config"], "argument --config: expected one argument"),
         (["config", "show", "extra\n"], "does not know 'extra\\n'"),
         (["twin", "serve", "--port", "many"], "argument --port: invalid int value"),
