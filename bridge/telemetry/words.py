@@ -7,8 +7,8 @@ def bytes_text(n_bytes: float) -> str:
     """Write 524288 as "512 KiB"."""
     size = float(n_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        # 1023.95 would show as 1024.0
-        if abs(size) < 1023.95:
+        # what would round to 1024 is one of the next unit
+        if abs(size) < (1023.5 if unit == "B" else 1023.95):
             return f"{size:.0f} {unit}" if unit == "B" else f"{_short(size)} {unit}"
         size /= 1024
     return f"{_short(size)} TiB"

@@ -11,6 +11,8 @@ from bridge.telemetry.words import bytes_text, duration_text, rate_text
     [
         (0, "0 B"),
         (1023, "1023 B"),
+        (1023.49, "1023 B"),
+        (1023.5, "1 KiB"),
         (1024, "1 KiB"),
         (1536, "1.5 KiB"),
         (524_288, "512 KiB"),
