@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bridge.config import BridgeConfig
     from bridge.daemon.reload import Read
     from bridge.daemon.sdnotify import Notifier
+    from bridge.feed.decision import HostKey
     from bridge.feed.pusher import Shape as FeedShape
     from bridge.source.supply import Supplier
     from bridge.telemetry.snapshot import Snapshot
@@ -184,7 +185,7 @@ class Bridge:
 
     async def _watch(self) -> None:
         """Say READY once, and keep the status line of the service true."""
-        unfed = Unfed(self._log)
+        unfed = Unfed(self._log, self._name_of)
         while True:
             reasons = self._reasons()
             if not reasons and not self._was_ready:
@@ -198,6 +199,11 @@ class Bridge:
                 self._behind.look(host for host in outlook if host.key[0] in up)
             self._notifier.status(reasons[0] if reasons else self._summary())
             await asyncio.sleep(_STATUS_SECONDS if self._was_ready else 0.1)
+
+    def _name_of(self, host: HostKey) -> str:
+        """Return how vCenter calls it, as long as it lists it."""
+        site = self.sites.get(host[0])
+        return host[1] if site is None else site.names.get(host[1], host[1])
 
     def _reasons(self) -> list[str]:
         """Why the bridge is not ready; a vCenter that is down is none of its business."""

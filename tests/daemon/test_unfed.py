@@ -1,5 +1,7 @@
 """What the log says of hosts that cannot be fed."""
 
+from dataclasses import replace
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -34,7 +36,7 @@ def told():
 
     def run(*looks):
         with capture_logs() as events:
-            unfed = Unfed(structlog.stdlib.get_logger())
+            unfed = Unfed(structlog.stdlib.get_logger(), lambda key: f"name of {key[1]}")
             for now, seen in looks:
                 unfed.look(seen, now)
         return [(event["event"], event.get("hosts"), event["reason"]) for event in events]
@@ -75,3 +77,15 @@ def test_each_reason_has_its_line(told):
         ("hosts are not fed", 3, "refused"),
         ("hosts are not fed", 2, "unavailable"),
     ]
+
+
+def test_one_of_them_is_named_the_first_to_run_dry():
+    late, soon, unknown = (
+        replace(host, seconds_to_dry=seconds)
+        for host, seconds in zip(hosts(3, n_fed=0), (20.0, 10.0, None), strict=True)
+    )
+    with capture_logs() as events:
+        unfed = Unfed(structlog.stdlib.get_logger(), lambda key: f"name of {key[1]}")
+        for now in (0, 5):
+            unfed.look([unknown, late, soon], now)
+    assert [event["first"] for event in events] == ["name of host-1"]
