@@ -70,7 +70,9 @@ class Exchange:
         center = self.center
         now = center.clock.now()
         center.counts.requests += 1
-        rules = center.faults.strike(self.operation, self.host, now)
+        host = center.fleet.hosts.get(self.host or "")
+        name = None if host is None else host.name
+        rules = center.faults.strike(self.operation, self.host, now, name)
         kinds = tuple(rule.kind.value for rule in rules)
         entry = Entry(self.operation.value, self.host, center.clock.wall(now), faults=kinds)
         call = Call(self.request, self.host or "", entry)

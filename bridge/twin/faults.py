@@ -86,7 +86,7 @@ TLS_KINDS = frozenset(
 
 
 class FaultRule(BaseModel):
-    """One way to go wrong. Empty operations or hosts stand for all of them."""
+    """One way to go wrong. Empty operations or hosts, by id or name, stand for all of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -133,14 +133,16 @@ class ArmedRule:
         self._from = now + rule.after_seconds
         self._until = None if rule.for_seconds is None else self._from + rule.for_seconds
 
-    def strikes(self, operation: Operation, host: str | None, now: float) -> bool:
-        """Return whether this request is hit, and count it."""
+    def strikes(
+        self, operation: Operation, host: str | None, now: float, name: str | None = None
+    ) -> bool:
+        """Return whether this request is hit, and count it; `host` is the id of its host."""
         rule = self.rule
         if rule.kind in TLS_KINDS:
             return False
         if rule.operations and operation not in rule.operations:
             return False
-        if rule.hosts and host not in rule.hosts:
+        if rule.hosts and rule.hosts.isdisjoint((host, name)):
             return False
         return self._hits(now)
 
@@ -175,7 +177,9 @@ class FaultPlan:
         """Put rules behind those in force."""
         self.armed.extend(ArmedRule(rule, now) for rule in rules)
 
-    def strike(self, operation: Operation, host: str | None, now: float) -> tuple[FaultRule, ...]:
+    def strike(
+        self, operation: Operation, host: str | None, now: float, name: str | None = None
+    ) -> tuple[FaultRule, ...]:
         """Return what goes wrong with a request: any number of delays and at most one outcome."""
         if not self.armed:
             return ()
@@ -185,7 +189,7 @@ class FaultPlan:
             modifier = armed.rule.kind in MODIFIERS
             if decided and not modifier:
                 continue
-            if armed.strikes(operation, host, now):
+            if armed.strikes(operation, host, now, name):
                 struck.append(armed.rule)
                 decided |= not modifier
         return tuple(struck)
@@ -206,4 +210,6 @@ def read_rules(data: bytes) -> list[FaultRule]:
         first = error.errors()[0]
         where = ".".join(str(it) for it in first["loc"]) or "the document"
         what = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "list_type" and not first["loc"]:
+            what = 'should be a list, as in [{"kind": "unavailable", "count": 1}]'
         raise TwinError(f"bad fault rule: {where}: {what}") from error

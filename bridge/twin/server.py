@@ -18,7 +18,7 @@ from bridge.twin.center import Center
 from bridge.twin.clock import Clock
 from bridge.twin.errors import internal_error, method_not_allowed, route_not_found
 from bridge.twin.failure import NoTwin, TwinError
-from bridge.twin.faults import FaultKind, FaultPlan, read_rules
+from bridge.twin.faults import FaultKind, FaultPlan, FaultRule, read_rules
 from bridge.twin.openapi import add_openapi_route
 from bridge.twin.options import TwinOptions
 from bridge.twin.recorder import Recorder
@@ -127,7 +127,7 @@ class TwinServer:
         """Put the rules of the fault file in force anew; TwinError leaves those that are."""
         path = self._options.fault_file
         if path is not None:
-            self.center.faults.set(read_rules(_read(path)), self._clock.now())
+            self.center.faults.set(_rules_of(path), self._clock.now())
 
     def _tls_failure(self) -> FaultKind | None:
         return self.center.faults.strike_connection(self._clock.now())
@@ -136,7 +136,7 @@ class TwinServer:
         options = self._options
         faults = FaultPlan()
         if options.fault_file is not None:
-            faults.set(read_rules(_read(options.fault_file)), self._clock.now())
+            faults.set(_rules_of(options.fault_file), self._clock.now())
         return Center(
             clock=self._clock,
             fleet=build_fleet(options, self._clock),
@@ -203,6 +203,14 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise TwinError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _rules_of(path: Path) -> list[FaultRule]:
+    content = _read(path)
+    try:
+        return read_rules(content)
+    except TwinError as error:
+        raise TwinError(f"{path}: {error}") from error
 
 
 @web.middleware

@@ -251,6 +251,12 @@ async def test_rules_are_for_operations_and_hosts(twin):
     assert (await twin.add("host-1002", RAW)).status == 200
 
 
+async def test_rules_are_for_hosts_by_name_as_well(twin):
+    await twin.faults({"kind": "error", "hosts": ["esx-0002.example.test"]})
+    assert (await twin.pool("host-1001")).status == 200
+    assert (await twin.pool("host-1002")).status == 500
+
+
 @pytest.mark.parametrize(
     "rules",
     [

@@ -130,6 +130,15 @@ def test_faults_can_come_from_a_file(tmp_path):
         assert twin.faults()[0]["rule"] == {"kind": "error", "count": 3}
 
 
+def test_a_fault_file_that_is_none_is_named(tmp_path):
+    file = tmp_path / "faults.json"
+    file.write_text('{"kind": "error"}')
+    with run_twin("--hosts", 1, "--fault-file", file) as process:
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert f"{file}: bad fault rule: the document: should be a list, as in [{{" in err
+
+
 def test_loopback_is_the_default_and_the_exception_is_explicit():
     assert TwinOptions().is_loopback
     assert TwinOptions(address="::1").is_loopback
