@@ -121,7 +121,7 @@ async def _vcenter(
         yield Step(subject, Verdict.BAD, text)
         return
     states = Counter(row.state for row, _ in looked)
-    first = {row.state: text for row, text in reversed(looked)}
+    first = {row.state: (row.name, text) for row, text in reversed(looked)}
     if fed := states[HostState.FED]:
         text = f"{fed} hosts take external entropy and may be read (Host.Entropy.Read)"
         yield Step(subject, Verdict.GOOD, text)
@@ -132,7 +132,10 @@ async def _vcenter(
         yield Step(subject, Verdict.WARNING, text)
     for state in (HostState.REFUSED, HostState.UNREACHABLE):
         if n := states[state]:
-            yield Step(subject, Verdict.BAD, f"{n} hosts cannot be read, the first: {first[state]}")
+            name, why = first[state]
+            which = name if n == 1 else f"{n} hosts cannot be read, {name} for one"
+            why = _without(why, f"vCenter {vcenter.name}: ")
+            yield Step(subject, Verdict.BAD, f"{which}: {why}")
 
 
 async def _status(status: StatusConfig) -> Step:

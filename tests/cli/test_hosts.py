@@ -234,6 +234,25 @@ def test_check_says_what_is_good_and_what_is_not(command, configured):
     assert [step["subject"] for step in bad] == ["vcenter.twin"]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "text"),
+    [
+        (["esx-0002.example.test"], "BAD   vcenter.twin: esx-0002.example.test: cannot read"),
+        ([], "BAD   vcenter.twin: 6 hosts cannot be read, esx-0001.example.test for one: cannot"),
+    ],
+)
+def test_check_names_a_host_that_cannot_be_read(command, configured, twin, hosts, text):
+    path = configured()
+    path.write_text(SOFT_TOKEN + path.read_text())
+    twin.set_faults({"kind": "unavailable", "operations": ["pool.get"], "hosts": hosts})
+    try:
+        run = command("check", "--config", path)
+    finally:
+        twin.set_faults()
+    assert run.code == 1
+    assert text in run.out
+
+
 def test_check_notices_hosts_that_two_tables_choose(command, configured):
     path = configured()
     table = path.read_text()
