@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bridge.kickstart.lines import Lines
 
-_INCLUDES = (b"include", b"%include")
+INCLUDES = (b"include", b"%include")
 # Longer than any command that stands alone on its line.
 _REST = re.compile(rb"[ \t]*([A-Za-z0-9+/]{24,}={0,2}|--(sources|data)\b.*)[ \t]*")
 
@@ -65,7 +65,7 @@ def _wrong(lines: Lines) -> Iterator[Finding]:
 
 def _included(lines: Lines) -> Iterator[Finding]:
     for line in lines.commands:
-        if line.word in _INCLUDES:
+        if line.word in INCLUDES:
             text = "what this line includes is not looked at; it must have no entropy of its own"
             yield Finding(line.number, line.column, text, is_warning=True)
 
@@ -80,7 +80,7 @@ def _missing(lines: Lines) -> Iterator[Finding]:
             yield Finding(line.number, line.column, text)
             return
     for line in lines.commands:
-        if line.word in _INCLUDES:
+        if line.word in INCLUDES:
             text = "no entropy command here; check the file that this line includes"
             yield Finding(line.number, line.column, text)
             return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bridge.kickstart.errors import KickstartError
 from bridge.kickstart.finding import Finding, first_problem
 from bridge.kickstart.lines import BOM, split_lines
-from bridge.kickstart.surroundings import obstacles
+from bridge.kickstart.surroundings import INCLUDES, obstacles
 
 if TYPE_CHECKING:
     from bridge.kickstart.lines import Lines
@@ -45,6 +45,9 @@ class Template:
         problem = first_problem(findings)
         if problem is not None:
             raise KickstartError(str(problem))
+        if not any(line.word in (*_INSTALLS, *INCLUDES) for line in lines.commands):
+            text = "nothing here installs ESXi (install, installorupgrade): is it a kickstart file?"
+            findings = [*findings, Finding(0, 0, text, is_warning=True)]
         start, stop, newline = _gap(lines)
         before, after = content[:start], content[stop:]
         if before == BOM:

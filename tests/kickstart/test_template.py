@@ -170,6 +170,12 @@ def test_warnings_are_kept():
     assert str(finding).startswith("line 2, column 2: what this line includes is not looked at")
 
 
+def test_what_installs_nothing_is_warned_of():
+    (finding,) = Template.of(b"root:x:0:0::/root:/bin/sh\n").warnings
+    assert finding.text.startswith("nothing here installs ESXi")
+    assert Template.of(b"vmaccepteula\ninstall --firstdisk\n").warnings == ()
+
+
 def test_the_minimal_one():
     template = Template.minimal("$6$salt$abcdefgh./")
     whole = bytes(template.filled(15, TEXT))
