@@ -8,7 +8,7 @@ from bridge.cli.errors import Code
 from bridge.cli.output import print_json
 from bridge.config import one_line
 from bridge.kickstart.assess import Assessment
-from bridge.kickstart.check import Report, check_files
+from bridge.kickstart.check import Kind, Report, check_files
 from bridge.kickstart.finding import Finding
 from bridge.kickstart.sources import sources_text
 
@@ -40,6 +40,8 @@ def _line(path: Path, finding: Finding) -> str:
 
 
 def _summary(report: Report) -> str:
+    if report.kind is Kind.MANIFEST:
+        return "the manifest, which holds no entropy"
     words = []
     if report.payload_bytes is not None:
         words.append(f"{report.payload_bytes:,} bytes")

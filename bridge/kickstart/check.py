@@ -14,6 +14,8 @@ from bridge.kickstart.assess import Assessment, assess
 from bridge.kickstart.errors import KickstartError
 from bridge.kickstart.finding import Finding, first_problem
 from bridge.kickstart.limits import size_problem
+from bridge.kickstart.manifest import NAME as MANIFEST_NAME
+from bridge.kickstart.manifest import entries_in
 from bridge.kickstart.parse import examine
 
 if TYPE_CHECKING:
@@ -28,11 +30,14 @@ class Kind(StrEnum):
 
     RAW = "raw bytes"  # .dat
     TEXT = "Base64 text"  # .b64
+    MANIFEST = "manifest"  # of `build`, which whoever names all files of its folder names too
     KICKSTART = "kickstart file"  # any other
 
     @classmethod
     def of(cls, path: Path) -> Kind:
         """Tell by the name."""
+        if path.name == MANIFEST_NAME:
+            return cls.MANIFEST
         return {".dat": cls.RAW, ".b64": cls.TEXT}.get(path.suffix.lower(), cls.KICKSTART)
 
 
@@ -79,6 +84,9 @@ def check_file(path: Path) -> Report:
     """Check one file; KickstartError if it cannot be read at all."""
     content, mode = _read(path)
     kind = Kind.of(path)
+    if kind is Kind.MANIFEST:
+        entries_in(content)
+        return Report(path, kind, ())
     payload: bytes | None
     sources = None
     match kind:

@@ -45,14 +45,25 @@ def _read(folder: Folder) -> list[Entry]:
     path = folder.path / NAME
     try:
         with path.open("rb") as file:
-            document = json.loads(file.read(_BYTES_MAX))
-        entries = document["payloads"] if document["format"] == _FORMAT else None
+            content = file.read(_BYTES_MAX)
     except OSError as error:
         raise KickstartError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return entries_in(content)
+    except KickstartError as error:
+        text = f"{path} {error}; move it away, or choose another --output"
+        raise KickstartError(text) from None
+
+
+def entries_in(content: bytes) -> list[Entry]:
+    """Return what a manifest holds; KickstartError if it is none."""
+    try:
+        document = json.loads(content)
+        entries = document["payloads"] if document["format"] == _FORMAT else None
     except (ValueError, TypeError, KeyError):
         entries = None
     if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-        raise KickstartError(f"{path} is not one of ours; move it away, or choose another --output")
+        raise KickstartError("is not one of ours")
     return entries
 
 

@@ -46,6 +46,15 @@ def test_good_files(check, kickstart, raw, text):
     assert len(lines) == 5
 
 
+def test_the_manifest_beside_the_payloads(check, raw):
+    good = b'{"format": "entropy-bridge kickstart payloads, 1", "payloads": []}'
+    code, out = check(x_dat=raw, manifest_json=good)
+    assert code == 0
+    assert out.endswith("\nmanifest.json: good: the manifest, which holds no entropy\n")
+    code, out = check(manifest_json=b"{}")
+    assert (code, out) == (1, "manifest.json: is not one of ours\n")
+
+
 def test_two_hosts_with_the_same_payload(check, kickstart):
     code, out = check(a_cfg=kickstart, b_cfg=kickstart)
     assert code == 1
