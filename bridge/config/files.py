@@ -13,6 +13,8 @@ from bridge.config.errors import ConfigError, Problem
 from bridge.config.models import BridgeConfig, HsmConfig, VCenterConfig
 from bridge.config.secrets import Warn, check_secret_file
 
+_FORBIDDEN = "may not be read by this user"
+
 
 def check_files(config: BridgeConfig, warn: Warn | None = None) -> None:
     """Raise a ConfigError for each module, secret or CA file that cannot be used."""
@@ -82,10 +84,10 @@ def _not_written(directory: Path) -> str:
 def _hsm_problems(hsm: HsmConfig, warn: Warn | None) -> Iterator[Problem]:
     wrong = _not_a_file(hsm.module) or other_processor(hsm.module)
     if wrong:
-        yield Problem(
-            f"hsm.{hsm.name}.module",
-            f"{hsm.module} {wrong}; name the PKCS#11 library that the HSM's vendor delivers",
-        )
+        todo = "name the PKCS#11 library that the HSM's vendor delivers"
+        if wrong == _FORBIDDEN:
+            todo = "let it read the file, and enter the folders above it"
+        yield Problem(f"hsm.{hsm.name}.module", f"{hsm.module} {wrong}; {todo}")
     try:
         path = hsm.pin_path()
         if path is not None and hsm.pin_credential is not None:
@@ -106,7 +108,9 @@ def _vcenter_problems(vcenter: VCenterConfig, warn: Warn | None) -> Iterator[Pro
         return
     wrong = _not_a_file(vcenter.ca_file) or _not_certificates(vcenter.ca_file)
     if wrong:
-        if ";" not in wrong:
+        if wrong == _FORBIDDEN:
+            wrong += "; run chmod 644 on it"
+        elif ";" not in wrong:
             wrong += f"; get the certificates from {vcenter.url}/certs/download.zip"
         yield Problem(f"vcenter.{vcenter.name}.ca_file", f"{vcenter.ca_file} {wrong}")
 
@@ -122,7 +126,7 @@ def _not_a_file(path: Path) -> str:
     except FileNotFoundError:
         return "does not exist"
     except PermissionError:
-        return "may not be read by this user"
+        return _FORBIDDEN
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 

@@ -1,5 +1,7 @@
 """From a TOML file to a BridgeConfig, or to a ConfigError: nothing else comes out."""
 
+import os
+import pwd
 import tomllib
 from collections.abc import Collection
 from pathlib import Path
@@ -69,12 +71,22 @@ def _read(path: Path) -> bytes:
     except IsADirectoryError:
         raise ConfigError("is a directory; name the file in it") from None
     except PermissionError:
-        raise ConfigError("this user may not read it") from None
+        todo = "run chmod 644 on it, and chmod 755 on its folder"
+        raise ConfigError(f"the user {_user()} may not read it; {todo}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(document) > FILE_BYTES_MAX:
         raise ConfigError("is larger than 1 MiB; is it the configuration?")
     return document
+
+
+def _user() -> str:
+    """Return who asks: that of a service is seldom the one who looks."""
+    user_id = os.geteuid()
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
 
 
 def _tables(document: bytes) -> dict[str, object]:

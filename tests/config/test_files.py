@@ -140,6 +140,19 @@ def another_user():
         os.seteuid(user)
 
 
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [("ca.pem", "run chmod 644 on it"), ("libpkcs11.so", "let it read the file, and enter the")],
+)
+def test_what_the_user_of_the_service_may_not_read(folder, name, todo):
+    config = load(folder / "bridge.toml")
+    (folder / name).chmod(0)
+    with another_user(), pytest.raises(ConfigError) as caught:
+        check_files(config)
+    texts = [problem.text for problem in caught.value.problems]
+    assert any(f"{name} may not be read by this user; {todo}" in text for text in texts)
+
+
 def test_a_state_directory_that_may_not_be_written(tmp_path):
     folder = tmp_path / "state"
     folder.mkdir(mode=0o555)

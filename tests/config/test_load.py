@@ -139,7 +139,7 @@ def test_an_unreadable_file(tmp_path):
     if user == 0:
         os.seteuid(65534)
     try:
-        with pytest.raises(ConfigError, match="this user may not read it"):
+        with pytest.raises(ConfigError, match=r"the user \S+ may not read it; run chmod 644 on it"):
             load(path)
     finally:
         os.seteuid(user)
