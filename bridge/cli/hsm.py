@@ -7,7 +7,7 @@ from bridge.cli.errors import Code, CommandError
 from bridge.cli.hsm_choice import ChosenHsm, add_choice, chosen_hsm
 from bridge.cli.hsm_probe_arguments import add_probe_arguments
 from bridge.cli.hsm_view import module_details, slots_table
-from bridge.cli.output import console, print_json
+from bridge.cli.output import console, print_json, warn
 from bridge.hsm.records import ModuleInfo
 from bridge.hsm.selection import HsmError
 from bridge.source.inspect import inspect_module
@@ -53,7 +53,13 @@ def main(arguments: argparse.Namespace) -> int:
         from bridge.cli.hsm_random import draw_random  # noqa: PLC0415 (brings the native code)
 
         return draw_random(arguments)
-    info = _inspected(chosen_hsm(arguments))
+    chosen = chosen_hsm(arguments)
+    info = _inspected(chosen)
+    if not info.slots:
+        warn(
+            f"{chosen.called}: the module shows no slot at all; is the HSM connected, and does the "
+            "module want a variable in env (--env NAME=VALUE)?"
+        )
     if arguments.json:
         print_json(info.as_json())
     elif arguments.action == "list":

@@ -45,8 +45,16 @@ _MEANING = {
 }
 
 
-# Modules that miss their configuration say no more than CKR_GENERAL_ERROR.
-_START_TIP = "; does it want a variable in env (--env NAME=VALUE), or init_args (--init-args)?"
+# Modules that miss their configuration say no more than CKR_GENERAL_ERROR; those that miss their
+# daemon, as openCryptoki does, no more than CKR_FUNCTION_FAILED.
+_START_TIP = (
+    "; does it want a variable in env (--env NAME=VALUE), or init_args (--init-args)? "
+    "Does a service of the vendor's have to run?"
+)
+_TIPS = {
+    0x101: "; does it lack a PIN (pin_file)?",  # CKR_USER_NOT_LOGGED_IN
+    0x121: "; this token has no random numbers to give: choose another one",  # CKR_RANDOM_NO_RNG
+}
 
 
 class NativeError(Exception):
@@ -67,7 +75,7 @@ class NativeError(Exception):
 
     def _call(self) -> str:
         if self.ckr:
-            tip = _START_TIP if self.where == "C_Initialize" else ""
+            tip = _START_TIP if self.where == "C_Initialize" else _TIPS.get(self.ckr, "")
             return f"{ckr_name(self.ckr)} (0x{self.ckr:X}) from {self.where}{tip}"
         if self.sys_errno:
             return f"{os.strerror(self.sys_errno)} from {self.where}"

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.hsm.selection import HsmError
-from bridge.native.ckr import ckr_name
-from bridge.native.errors import NativeError
+from bridge.native.errors import Err, NativeError
 from bridge.native.process import harden_process
 from bridge.source.exits import Exit, exit_for, line_for
 from bridge.source.loaded import loaded
@@ -73,7 +72,8 @@ def _login_needed(token: _Token, pin_path: str | None, stdio: Stdio) -> bool:
     elif without.ckr == CKR_USER_NOT_LOGGED_IN:
         raise HsmError("the token gives random bytes after a login only; give it a PIN (pin_file)")
     else:
-        raise HsmError(f"{ckr_name(without.ckr)} (0x{without.ckr:X}) from C_GenerateRandom")
+        failure = NativeError(Err.ERR_CKR, ckr=without.ckr, where="C_GenerateRandom")
+        raise HsmError(str(failure))
     return True
 
 

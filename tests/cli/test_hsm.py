@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.hsm.records import ModuleInfo
+
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
 
 
@@ -102,6 +104,15 @@ def test_a_module_that_misses_its_environment_says_where_it_goes(command, tmp_pa
     run = command("hsm", "list", "--module", SOFTHSM, "--env", f"SOFTHSM2_CONF={tmp_path}/none")
     assert run.code == 1
     assert "from C_Initialize; does it want a variable in env (--env NAME=VALUE)" in run.error
+    assert run.error.endswith("Does a service of the vendor's have to run?")
+
+
+def test_a_module_without_slots_says_what_may_be_missing(called, monkeypatch):
+    info = ModuleInfo("module.so", "", "", "2.40", "1.0", ())
+    monkeypatch.setattr("bridge.cli.hsm.inspect_module", lambda *_: info)
+    run = called("hsm", "list", "--soft-token")
+    assert run.code == 0
+    assert "the module shows no slot at all; is the HSM connected" in run.error
 
 
 def test_what_is_warned_of_is_called_as_it_was_given(command, softhsm, pin_file):

@@ -149,7 +149,7 @@ def test_a_picture_without_matplotlib_is_one_line(called, monkeypatch):
 @pytest.mark.parametrize(
     ("word", "value", "text"),
     [
-        ("no_rng", 1, "CKR_RANDOM_NO_RNG (0x121) from C_GenerateRandom"),
+        ("no_rng", 1, "CKR_RANDOM_NO_RNG (0x121) from C_GenerateRandom; this token has no"),
         ("login_needed", 1, "after a login only; give it a PIN (pin_file)"),
         ("mode", Mode.CRASHES, "the process was killed by SIGSEGV"),
         ("mode", Mode.ABSENT, "the module shows no token at all"),
