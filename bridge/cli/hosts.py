@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, nullcontext
 from functools import partial
 
 from rich.console import Console, RenderableType
@@ -13,7 +13,7 @@ from rich.live import Live
 from bridge.cli.arguments import add_config, add_json
 from bridge.cli.errors import Code, UsageError
 from bridge.cli.hosts_view import listing, window
-from bridge.cli.output import console, print_json, warn
+from bridge.cli.output import console, print_json, waiting, warn
 from bridge.cli.reported import reported
 from bridge.config import BridgeConfig, check_files, load
 from bridge.daemon.oneshot import Fleet, read_hosts
@@ -24,6 +24,7 @@ from bridge.telemetry.words import duration_text
 from bridge.vcenter.errors import LoginRefused, VCenterError
 
 _WATCH_SECONDS = 5.0
+_WAITING = "asking vCenter; Ctrl-C ends it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.watch:
             asyncio.run(_watch(config))
             return Code.OK
-        rows = sorted(asyncio.run(read_hosts(config)), key=by_time_to_dry)
+        with nullcontext() if arguments.json else waiting(_WAITING):
+            rows = sorted(asyncio.run(read_hosts(config)), key=by_time_to_dry)
     if arguments.json:
         print_json([host_document(row) for row in rows])
     else:
@@ -57,9 +59,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def _watch(config: BridgeConfig) -> None:
     screen = console()
-    async with Fleet(config) as fleet:
-        with _shown_on(screen) as show:
+    async with AsyncExitStack() as stack:
+        with waiting(_WAITING):
+            fleet = await stack.enter_async_context(Fleet(config))
             rows, read_at, trouble = await fleet.read(), time.monotonic(), ""
+        with _shown_on(screen) as show:
             pause = SAMPLE_SECONDS  # the second look tells what hosts use
             while True:
                 show(window(rows, screen, trouble))

@@ -47,3 +47,13 @@ def console() -> "Console":
 
     width = None if sys.stdout.isatty() else 200
     return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def waiting(text: str) -> contextlib.AbstractContextManager[object]:
+    """Show on a terminal what is waited for; a vCenter that hangs takes half a minute to say so."""
+    from rich.console import Console  # noqa: PLC0415 (as above)
+
+    screen = Console(stderr=True)
+    if not screen.is_terminal or screen.is_dumb_terminal:
+        return contextlib.nullcontext()
+    return screen.status(text)

@@ -115,6 +115,20 @@ def test_the_watch_goes_on_counting_down_a_host_that_is_lost(configured):
         assert watch.wait(20) == 130
 
 
+@pytest.mark.parametrize("extra", [(), ("--watch",)])
+def test_it_is_shown_that_a_vcenter_is_waited_for(twin, configured, extra):
+    twin.set_faults({"kind": "stall", "operations": ["host.list"]})
+    try:
+        with Terminal() as terminal:
+            hosts = terminal.run("hosts", *extra, "--config", configured())
+            terminal.read_until("asking vCenter")
+            hosts.send_signal(signal.SIGINT)
+            assert hosts.wait(20) == 130
+            assert "Traceback" not in terminal.text
+    finally:
+        twin.set_faults()
+
+
 def test_a_watch_that_is_told_to_end_logs_out(twin, configured):
     with Terminal() as terminal:
         watch = terminal.run("hosts", "--watch", "--config", configured())
