@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.telemetry.snapshot import HostRow, Snapshot
 
 _ROWS = 14
+_BAR_WIDTH = 14  # with it, a row fits into the usual 80 characters
 _RATE_WINDOW = 9
 
 
@@ -189,28 +190,30 @@ def _screen(progress: Progress, snapshot: Snapshot, status_url: str | None) -> R
 
 
 def _hosts(snapshot: Snapshot) -> Table:
-    table = Table(box=None, padding=(0, 2), title="the first to run dry", title_justify="left")
-    for name, justify in (("host", "left"), ("pool", "left"), ("", "right")):
-        table.add_column(name, justify="left" if justify == "left" else "right")
-    table.add_column("uses", justify="right")
-    table.add_column("dry in, unfed", justify="right")
+    title = "the first to run dry"
+    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    table.add_column("host")  # the one that gives way where the window is narrow
+    table.add_column("pool", no_wrap=True)
+    for head in ("", "uses", "dry in, unfed"):
+        table.add_column(head, justify="right", no_wrap=True)
     for row in sorted(snapshot.hosts, key=by_time_to_dry)[:_ROWS]:
         table.add_row(*_host(row))
     return table
 
 
 def _host(row: HostRow) -> tuple[RenderableType, ...]:
+    name = Text(row.name, no_wrap=True, overflow="ellipsis")
     if row.available_bytes is None or not row.capacity_bytes:
-        return row.name, "", "not read yet", "", ""
+        return name, "", "not read yet", "", ""
     style = "red" if row.is_low else "green"
     bar = ProgressBar(
         total=row.capacity_bytes,
         completed=row.available_bytes,
-        width=24,
+        width=_BAR_WIDTH,
         complete_style=style,
         finished_style=style,
     )
     percent = f"{100 * row.available_bytes // row.capacity_bytes} %"
     drain = rate_text(row.drain_bytes_per_second or 0.0)
     dry = "" if row.seconds_to_dry is None else duration_text(row.seconds_to_dry)
-    return row.name, bar, percent, drain, dry
+    return name, bar, percent, drain, dry
