@@ -140,6 +140,7 @@ def vcenter_row(site: Site) -> VCenterRow:
         name=site.config.name,
         url=site.config.url,
         is_connected=site.state is SiteState.UP,
+        lists_hosts=site.lists_hosts,
         n_hosts=len(site.names),
         in_flight=site.gate.in_flight,
         in_flight_limit=site.gate.limit,

@@ -96,8 +96,13 @@ class Site:
         return self._clusters.names
 
     @property
+    def lists_hosts(self) -> bool:
+        """Whether it listed its hosts when it was last asked for them."""
+        return self._standing.lists_hosts
+
+    @property
     def last_error(self) -> str:
-        """Why it cannot be used; empty when it can."""
+        """Why it cannot be used, or does not list its hosts; empty when it can, and does."""
         return self._standing.last_error
 
     @property

@@ -36,6 +36,7 @@ class Standing:
 
     def __init__(self, *, clock: Callable[[], float], log: structlog.stdlib.BoundLogger) -> None:
         self.state = SiteState.CONNECTING
+        self.lists_hosts = False  # it did when it was last asked
         self._clock = clock
         self._log = log
         self._error = ""
@@ -93,6 +94,7 @@ class Standing:
         """Note that it listed its hosts, and so can be used."""
         if self._list_error:
             self._log.info("hosts are listed again")
+        self.lists_hosts = True
         self._list_error = ""
         self._list_seconds = _LIST_SECONDS[0]
         self.reached(limit)
@@ -102,6 +104,7 @@ class Standing:
 
         `answers` says that it has a session and answered: then the hosts that are known are fed.
         """
+        self.lists_hosts = False
         if not answers or self.state is not SiteState.UP:
             self.down(error)
         elif str(error) != self._list_error:

@@ -136,6 +136,7 @@ def _sources(snapshot: Snapshot) -> Iterator[Metric]:
 def _vcenters(snapshot: Snapshot) -> Iterator[Metric]:
     label = ["vcenter"]
     up = _gauge("vcenter_up", "1 while there is a session", label)
+    listed = _gauge("vcenter_hosts_listed", "1 while it lists its hosts when asked", label)
     in_flight = _gauge("requests_in_flight", "Requests that have not ended", label)
     limit = _gauge("requests_in_flight_limit", "How many may be in flight now", label)
     requests = _counter("requests", "Requests that ended", ["vcenter", "operation", "outcome"])
@@ -146,10 +147,11 @@ def _vcenters(snapshot: Snapshot) -> Iterator[Metric]:
         counts[key] = counts.get(key, 0) + 1
     for vcenter in snapshot.vcenters:
         up.add_metric([vcenter.name], float(vcenter.is_connected))
+        listed.add_metric([vcenter.name], float(vcenter.lists_hosts))
         in_flight.add_metric([vcenter.name], vcenter.in_flight)
         limit.add_metric([vcenter.name], vcenter.in_flight_limit)
         for (operation, outcome), count in vcenter.requests.items():
             requests.add_metric([vcenter.name, operation, outcome], count)
     for (name, state), count in counts.items():
         hosts.add_metric([name, state], count)
-    yield from (up, in_flight, limit, requests, hosts)
+    yield from (up, listed, in_flight, limit, requests, hosts)

@@ -133,6 +133,7 @@ class VCenterRow:
     name: str
     url: str
     is_connected: bool
+    lists_hosts: bool = True  # when it was last asked for them
     n_hosts: int = 0
     in_flight: int = 0
     in_flight_limit: int = 0

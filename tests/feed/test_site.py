@@ -9,6 +9,7 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.config import HostFilter, VCenterConfig
+from bridge.daemon.view import vcenter_row
 from bridge.feed.site import LoginRefusedAtFirst, Site
 from bridge.feed.standing import SiteState
 from bridge.source.account import Fate
@@ -438,9 +439,11 @@ async def test_a_list_of_hosts_that_fails_is_no_outage_while_hosts_can_be_read(s
         while not site.last_error:
             await asyncio.sleep(0.02)
             assert site.state is SiteState.UP
+        assert not vcenter_row(site).lists_hosts
         twin.set_faults()
         while site.last_error:
             await asyncio.sleep(0.02)
+        assert vcenter_row(site).lists_hosts
     running.cancel()
 
 

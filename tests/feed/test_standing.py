@@ -96,7 +96,9 @@ def test_a_list_of_hosts_that_cannot_be_had_is_no_outage_and_said_once(standing)
         standing.answered()
         standing.reached(8)  # a host was read
         assert (standing.state, standing.last_error) == (SiteState.UP, "no cluster")
+        assert not standing.lists_hosts
         standing.listed(8)
+        assert standing.lists_hosts
     assert pauses[0] <= 1.2
     assert 24.0 <= pauses[-1] <= 36.0
     assert [(line["event"], line.get("error")) for line in lines] == [

@@ -44,6 +44,7 @@ def test_every_value_of_the_snapshot_is_there(snapshot):
     assert value(text, "reserve_available_bytes", hsm="luna") == 1_000_000
     assert value(text, "requests_total", vcenter="a", operation="add", outcome="200") == 7
     assert value(text, "vcenter_up", vcenter="a") == 1
+    assert value(text, "vcenter_hosts_listed", vcenter="a") == 1
     assert value(text, "hosts", vcenter="a", state="fed") == 3
     assert value(text, "hosts", vcenter="a", state="refused") == 0
     assert value(text, "look_lateness_seconds") == 0.5
@@ -109,6 +110,13 @@ def test_a_refused_reload_shows_beside_the_configuration_in_force(snapshot):
     text = Metrics().text(replace(snapshot, config=ConfigRow(1.5e9, "no such file")))
     assert value(text, "config_last_reload_successful") == 0
     assert value(text, "config_last_reload_success_timestamp_seconds") == 1.5e9
+
+
+def test_a_vcenter_that_does_not_list_its_hosts_is_up_all_the_same(snapshot):
+    row = replace(snapshot.vcenters[0], lists_hosts=False)
+    text = Metrics().text(replace(snapshot, vcenters=(row,)))
+    assert value(text, "vcenter_hosts_listed", vcenter="a") == 0
+    assert value(text, "vcenter_up", vcenter="a") == 1
 
 
 def test_a_vcenter_that_is_gone_shows_no_more(snapshot):
