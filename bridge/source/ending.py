@@ -24,7 +24,7 @@ class Cause(Enum):
     FAILED = auto()  # start another, after a while
     MISCONFIGURED = auto()  # waiting mends nothing
     REFUSED = auto()  # the PIN; never again
-    HEALTH = auto()  # an output test latched; not before the bridge is restarted
+    HEALTH = auto()  # an output test latched; not before somebody wants it
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class SourceState(Enum):
     RUNNING = "running"
     BACKOFF = "backoff"  # ended; another is started after a while
     LATCHED_PIN = "latched_pin"  # the PIN was refused; for good
-    LATCHED_HEALTH = "latched_health"  # an output test latched; until the bridge is restarted
+    LATCHED_HEALTH = "latched_health"  # an output test latched; until somebody starts it anew
     STOPPED = "stopped"
 
 

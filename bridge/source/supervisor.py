@@ -265,7 +265,7 @@ class Source:
             raise SourceFailed(line)
         if ending.cause is Cause.HEALTH:
             self._state = SourceState.LATCHED_HEALTH
-            self._log.error("source latched until the bridge is restarted", reason=ending.reason)
+            self._log.error("source latched until somebody starts it anew", reason=ending.reason)
             await asyncio.Event().wait()
         self._state = SourceState.BACKOFF
         seconds = self._backoff.wait_seconds()

@@ -311,6 +311,20 @@ def test_a_new_token_that_is_away_is_waited_for(case, other_token):
         assert bridge.stop() == 0
 
 
+def test_a_latched_source_is_tried_again_by_a_reload_that_changes_its_table(case, token, twin):
+    with case.started() as bridge:
+        wait_until(lambda: bridge.events("ready"))
+        token.behave(Mode.ALL_EQUAL)
+        wait_until(lambda: bridge.events("source latched until somebody starts it anew"))
+        token.behave(Mode.NORMAL)
+        assert case.reload(bridge)["event"] == DONE
+        assert case.status(bridge)["sources"][0]["state"] == "latched_health"
+        case.reload(bridge, hsm_one=table_of(token, sessions=1))
+        assert case.status(bridge)["sources"][0]["state"] == "running"
+        fed(twin)
+        assert bridge.stop() == 0
+
+
 @pytest.fixture
 def wrong_file(tmp_path):
     path = tmp_path / "wrong"

@@ -159,7 +159,7 @@ async def test_bytes_that_were_not_written_are_never_published(make, token):
     assert b"AAAAAAAAAAAAAAAA" not in seen
 
 
-async def test_a_stuck_module_latches_until_the_bridge_is_restarted(make, token):
+async def test_a_stuck_module_latches_until_somebody_starts_it_anew(make, token):
     source = make()
     async with running(source) as task:
         await idle(source, token)
