@@ -12,6 +12,7 @@ from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.fitting import Fitting
 from bridge.feed.hoststate import Reading
+from bridge.feed.patience import Patience
 from bridge.feed.roster import Roster
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from bridge.vcenter.types import HostSummary, Levels
 
 _INVENTORY_SECONDS = 60.0
-_THROTTLED_SECONDS = 1.0  # when it does not say for how long
-# When it says longer, as a page for maintenance does: it is asked again while pools still live, and
-# by the inventory's refresh as often anyway.
+# When one that turns requests away says a longer time, as a page for maintenance does: it is asked
+# again while pools still live, and by the inventory's refresh as often anyway.
 _THROTTLED_SECONDS_MAX = 60.0
 _MISSED_SECONDS = 5.0  # after a look at the inventory none is made for a host that is gone
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
@@ -73,6 +73,7 @@ class Site:
         self._wake = wake
         self._roster = Roster(config.name, planner, self._log)
         self._standing = Standing(clock=clock, log=self._log)
+        self._patience = Patience()
         self._fitting = Fitting(self.max_add_bytes)
         self._limit_bytes = self.max_add_bytes
         self._hurry = asyncio.Event()
@@ -281,8 +282,9 @@ class Site:
                 self._failed("add", key, n_bytes, failure, now - started)
 
     def _ended(self, operation: str, outcome: str, load: Outcome, seconds: float) -> None:
+        now = self._clock()
         # only looks are alike enough for their times to be compared
-        self.gate.ended(self._clock(), load, seconds if operation == "look" else None)
+        self.gate.ended(now, load, seconds if operation == "look" else None)
         self.requests[operation, outcome] += 1
         if not self.gate.in_flight:
             self._idle.set()
@@ -290,6 +292,8 @@ class Site:
             self._add_seconds(seconds)
         if load not in (Outcome.LOST, Outcome.NONE):
             self._standing.answered()
+            if load is not Outcome.THROTTLED:
+                self._patience.taken(now - seconds)
         if load is Outcome.GOOD and self.state is SiteState.DOWN:
             self._standing.reached(self.gate.limit)
 
@@ -303,7 +307,7 @@ class Site:
     ) -> None:
         """Tell gate and planner of a request without a good answer; None: cancelled, called off."""
         now = self._clock()
-        self._ended(operation, meaning.snake(error), self._load(error, now), seconds)
+        self._ended(operation, meaning.snake(error), self._load(error, now - seconds, now), seconds)
         self._log.debug("request failed", host=key[1], operation=operation, error=str(error))
         if isinstance(error, errors.TooLarge) and n_spent_bytes:
             self._fitting.refused(n_spent_bytes, now)
@@ -330,13 +334,13 @@ class Site:
             self._limit_bytes = n_bytes
             self._planner.limit(self.config.name, n_bytes)
 
-    def _load(self, error: errors.VCenterError | None, now: float) -> Outcome:
+    def _load(self, error: errors.VCenterError | None, began_at: float, now: float) -> Outcome:
         """Say what a failure tells of the vCenter's load; begin a pause where it asks for one."""
         load = meaning.load(error)
         if isinstance(error, errors.LoginRefused):
             self._refused(error)
         elif error is not None and load is Outcome.THROTTLED:
-            seconds = error.retry_after_seconds or _THROTTLED_SECONDS
+            seconds = error.retry_after_seconds or self._patience.turned_away(began_at, now)
             self.gate.pause(now + min(seconds, _THROTTLED_SECONDS_MAX))
             self._planner.doubt(self.config.name, now)
         elif error is not None and load is Outcome.LOST:

@@ -122,7 +122,12 @@ class VirtualBridge:
                 }
             )
             client = VirtualClient(
-                it.cases, it.troubles, it.way, dice, config.request_timeout_seconds
+                it.cases,
+                it.troubles,
+                it.way,
+                dice,
+                timeout_seconds=config.request_timeout_seconds,
+                throttler=it.throttler,
             )
             self.sites[it.name] = Site(
                 config,

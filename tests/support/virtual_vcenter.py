@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import SecretStr
 
@@ -65,6 +65,19 @@ class Way:
         return dice.uniform(0.3, 0.7) * self.seconds + late * dice.uniform(0.0, self.late_seconds)
 
 
+class Throttler(Protocol):
+    """Turns requests away with 429: whatever it finds too much."""
+
+    n_refused: int
+    retry_after_seconds: float | None
+
+    def admits(self, now: float) -> bool:
+        """Say whether a request that arrives now is dealt with; then `left` follows."""
+
+    def left(self) -> None:
+        """Note that a request was dealt with."""
+
+
 @dataclass(slots=True)
 class VirtualVCenter:
     """One vCenter of a scene."""
@@ -74,6 +87,7 @@ class VirtualVCenter:
     troubles: Sequence[Trouble] = ()
     way: Way = field(default_factory=Way)
     settings: dict[str, object] = field(default_factory=dict)
+    throttler: Throttler | None = None
 
 
 class VirtualClient:
@@ -87,13 +101,16 @@ class VirtualClient:
         troubles: Sequence[Trouble],
         way: Way,
         dice: random.Random,
+        *,
         timeout_seconds: float,
+        throttler: Throttler | None = None,
     ) -> None:
         self.cases = {case.host.key[1]: case for case in cases}
         self.troubles = troubles
         self._way = way
         self._dice = dice
         self._timeout_seconds = timeout_seconds
+        self._throttler = throttler
         self._clock = asyncio.get_running_loop().time
 
     async def open(self) -> None:
@@ -180,6 +197,19 @@ class VirtualClient:
 
     async def _visit(self, case: Case, n_bytes: int) -> Levels | None:
         await self._reach(self.troubles)
+        throttler = self._throttler
+        if throttler is None:
+            return await self._deal(case, n_bytes)
+        if not throttler.admits(self._clock()):
+            throttler.n_refused += 1
+            again = throttler.retry_after_seconds
+            await self._suffer(Trouble("throttled", 0.0, 0.0, retry_after_seconds=again))
+        try:
+            return await self._deal(case, n_bytes)
+        finally:
+            throttler.left()
+
+    async def _deal(self, case: Case, n_bytes: int) -> Levels | None:
         host, trouble = case.host, self._meets(case.troubles)
         kind = "" if trouble is None else trouble.kind
         if kind == "disabled":
