@@ -344,7 +344,7 @@ class Site:
             self.gate.pause(now + min(seconds, _THROTTLED_SECONDS_MAX))
             self._planner.doubt(self.config.name, now)
         elif error is not None and load is Outcome.LOST:
-            pause = self._standing.lost(error, self.gate.in_flight)
+            pause = self._standing.lost(error, began_at, self.gate.in_flight)
             if pause:
                 self.gate.pause(now + pause)
                 self.gate.deserted(now)

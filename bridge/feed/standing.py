@@ -46,6 +46,7 @@ class Standing:
         self._said: set[str] = set()  # since it was last up
         self._down_until = float("-inf")
         self._lost_in_a_row = 0
+        self._answered_at = float("-inf")
         self._retry_seconds = _RETRY_SECONDS[0]
 
     @property
@@ -117,12 +118,16 @@ class Standing:
     def answered(self) -> None:
         """Note that a request had an answer, whatever it was."""
         self._lost_in_a_row = 0
+        self._answered_at = self._clock()
 
-    def lost(self, error: VCenterError, in_flight: int) -> float:
+    def lost(self, error: VCenterError, began_at: float, in_flight: int) -> float:
         """Note a request without one, of `in_flight`; returns how long to leave the vCenter alone.
 
-        The seconds are 0 while it may have been one connection's trouble, or one host's.
+        The seconds are 0 while it may have been one connection's trouble, or one host's. It was if
+        others were answered while it waited: hosts that hang time out together, long after.
         """
+        if began_at < self._answered_at:
+            return 0.0
         self._lost_in_a_row += 1
         enough = max(_LOST_IN_A_ROW, in_flight // _LOST_OF_THOSE)
         if self._lost_in_a_row < enough:
