@@ -16,6 +16,7 @@ from bridge.feed.losses import UNANSWERED, Losses
 from bridge.feed.policy import GROUP_BYTES
 from bridge.feed.sharing import Sharing
 from bridge.feed.taking import Taking
+from bridge.feed.turns import Turn
 
 if TYPE_CHECKING:
     from bridge.feed.decision import HostKey
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bridge.feed.water import Need
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
+NO_ANSWER = "no answer in time"
 _FRESH_SECONDS = 2.0
 _TIMEOUTS_OF_TRUST = 3.0
 _READINGS_TO_KNOW = 3
@@ -114,7 +116,7 @@ class Host:
     """Its part in the drain of its group."""
     counted_peak_bytes_per_second: float = 0.0
     """Its part in the peaks of its group."""
-    stamps: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    stamps: list[int] = field(default_factory=lambda: [0] * len(Turn))
     sinks_at: float = -math.inf
     """When it falls below its watermark; in the past if it is below."""
     dry_at: float = 0.0
@@ -129,6 +131,11 @@ class Host:
         if self.reading is None:
             return DEFAULT_TIMEOUT_SECONDS
         return self.reading.inactive_source_timeout_seconds
+
+    @property
+    def may_hang(self) -> bool:
+        """Say whether it did not answer in time when it was last asked."""
+        return self.state is HostState.ABSENT and self.reason == NO_ANSWER
 
     @property
     def steep(self) -> bool:

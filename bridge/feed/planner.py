@@ -69,6 +69,10 @@ class Planner:
         """Know what this group gets at most, which the caller sees to; None: all there is."""
         self._group(group).capped = max_bytes_per_second is not None
 
+    def places(self, group: str, n: int) -> None:
+        """Know how many visits this group takes at once: few of them go to hosts that may hang."""
+        self._group(group).places = n
+
     def doubt(self, group: str, now: float) -> None:
         """Send this group no bytes before it has answered a look: they would be lost."""
         self._group(group).doubted_since = now
@@ -123,7 +127,7 @@ class Planner:
         self._portion.look(now, stock, self._in_flight_bytes, self._groups.values())
         fed = self._fed(free, stock)
         needy = _first([group.refills for group in fed])
-        look = _first([group.looks for group in free])
+        look = _first([queue for group in free for queue in group.due()])
         if needy is not None and (look is None or self._before(needy, look, now)):
             size = self._portion.size(needy)
             if size.n_bytes:
@@ -150,6 +154,7 @@ class Planner:
             raise ValueError(f"{key[1]} is being visited already")
         host.visit_bytes, host.begun_at = n_bytes, now
         host.group.in_flight_bytes += n_bytes
+        host.group.retrying += host.may_hang
         self._in_flight_bytes += n_bytes
         self._fed_last = n_bytes > 0
         self._top_ups.begun(host, n_bytes, now, self._policy.top_ups_per_second)
@@ -234,6 +239,7 @@ class Planner:
             return None
         self._in_flight_bytes -= host.visit_bytes or 0
         host.group.in_flight_bytes -= host.visit_bytes or 0
+        host.group.retrying -= host.may_hang
         if host.leaving:
             self._forget(host)
             return None
@@ -308,7 +314,7 @@ class Planner:
         if not host.low and host.state is HostState.READ:
             wake = host.sinks_at
         if host.look_at <= now:
-            group.looks.keep(host, host.look_by)
+            (group.retries if host.may_hang else group.looks).keep(host, host.look_by)
         else:
             wake = min(wake, host.look_at)
         if self._portion.worth_feeding(host, now):

@@ -101,6 +101,8 @@ class Pusher:
         """Begin all that the planner wants now; answer when to ask it again at the latest."""
         now, stock = self._clock(), self._stock()
         open_sites = {name for name, site in self._sites.items() if site.is_open(now)}
+        for name in open_sites:
+            self._planner.places(name, self._sites[name].gate.limit)
         while True:
             decision = self._planner.decide(now, stock, open_sites)
             if isinstance(decision, Idle):

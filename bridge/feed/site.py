@@ -11,7 +11,7 @@ from bridge.feed import meaning
 from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
 from bridge.feed.fitting import Fitting
-from bridge.feed.hoststate import Reading
+from bridge.feed.hoststate import NO_ANSWER, Reading
 from bridge.feed.patience import Patience
 from bridge.feed.roster import Roster
 from bridge.feed.standing import SiteState, Standing
@@ -320,7 +320,7 @@ class Site:
         elif n_spent_bytes and meaning.host_may_have_them(error):
             self._planner.uncertain(key, n_spent_bytes, now)
         elif isinstance(error, errors.TimedOut) and self.state is SiteState.UP:
-            self._planner.absent(key, "no answer in time", now)
+            self._planner.absent(key, NO_ANSWER, now)
         elif isinstance(error, errors.ProtocolError):
             self._planner.absent(key, "no sensible answer", now)
         else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bridge.feed.hoststate import Host
 
 _LIVE_SECONDS = 5.0
+_RETRIES_OF_PLACES = 4  # a host that hangs holds its place for a whole time-out
 
 
 class Turn(IntEnum):
@@ -24,6 +25,8 @@ class Turn(IntEnum):
     """Bytes that lie idle, by the moment it runs dry."""
     LOOK = 3
     """A look that is due, by the moment at which it must have happened."""
+    RETRY = 4
+    """The same at a host that did not answer the last one in time."""
 
 
 class Queue:
@@ -98,8 +101,11 @@ class Group:
         "members",
         "open_at",
         "peak_bytes_per_second",
+        "places",
         "queues",
         "refills",
+        "retries",
+        "retrying",
         "top_ups",
         "wakes",
     )
@@ -117,6 +123,10 @@ class Group:
         self.low = 0
         self.in_flight_bytes = 0
         """In its visits under way, which hold as much of the reserve."""
+        self.places: float = math.inf
+        """The visits that it takes at once."""
+        self.retrying = 0
+        """Visits under way to hosts that did not answer the last one in time."""
         self.losses_in_a_row = 0
         """Visits that lost what they brought since one did not."""
         self.bytes_per_second = 0.0
@@ -125,7 +135,8 @@ class Group:
         self.refills = Queue(Turn.REFILL)
         self.top_ups = Queue(Turn.TOP_UP)
         self.looks = Queue(Turn.LOOK)
-        self.queues = (self.wakes, self.refills, self.top_ups, self.looks)
+        self.retries = Queue(Turn.RETRY)
+        self.queues = (self.wakes, self.refills, self.top_ups, self.looks, self.retries)
         """All of them, in the order of their turns."""
 
     def asked_longest_ago(self) -> Host | None:
@@ -133,8 +144,17 @@ class Group:
 
         Whoever would be first else may be the one who has no answer, and would be so each time.
         """
-        waiting = (host for queue in (self.refills, self.looks) for host in queue.hosts())
-        return min(waiting, key=_begun_at, default=None)
+        waiting = [host for queue in (self.refills, self.looks) for host in queue.hosts()]
+        return min(waiting or self.retries.hosts(), key=_begun_at, default=None)
+
+    def due(self) -> tuple[Queue, ...]:
+        """Return the queues of looks that may begin: hosts that may hang hold a part of all places.
+
+        The others would be dry before enough of those that hang had timed out.
+        """
+        if self.retrying + 1 <= max(1, self.places / _RETRIES_OF_PLACES):
+            return self.looks, self.retries
+        return (self.looks,)
 
     def lives_at(self, now: float) -> bool:
         """Say whether it took visits lately, so that its hosts count in what is shared out."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from bridge.feed.decision import Feed, HostKey, Idle, Look
-from bridge.feed.hoststate import HostState, Reading
+from bridge.feed.hoststate import NO_ANSWER, HostState, Reading
 from bridge.feed.planner import Planner
 from bridge.feed.policy import Policy, Stock
 
@@ -165,13 +165,13 @@ class Fleet(RuleBasedStateMachine):
         truth.contact_at, truth.carries = self.now, None
         self.planner.observed(key, truth.told, self.now)
 
-    @rule(key=consumes(visits))
-    def no_such_host(self, key: HostKey | None) -> None:
+    @rule(key=consumes(visits), reason=st.sampled_from(["disabled", NO_ANSWER]))
+    def no_such_host(self, key: HostKey | None, reason: str) -> None:
         truth = self.visited(key)
         if key is None or truth is None:
             return
         truth.absent, truth.carries = True, None
-        self.planner.absent(key, "disabled", self.now)
+        self.planner.absent(key, reason, self.now)
 
     @rule(data=st.data())
     def is_connected_again(self, data: st.DataObject) -> None:
@@ -216,6 +216,9 @@ class Fleet(RuleBasedStateMachine):
         for group in self.planner._groups.values():
             members = [host for host in self.planner._hosts.values() if host.group is group]
             assert group.low == sum(host.low for host in members)
+            assert group.retrying == sum(
+                host.may_hang for host in members if host.visit_bytes is not None
+            )
             for queue in group.queues:
                 assert len(queue) == sum(queue.holds(host) for host in members)
             for host in members:
