@@ -8,15 +8,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.feed import meaning
+from bridge.feed.allowance import Allowance
 from bridge.feed.clusters import Clusters
 from bridge.feed.concurrency import Gate, Outcome
-from bridge.feed.fitting import Fitting
 from bridge.feed.hoststate import NO_ANSWER, Reading
 from bridge.feed.patience import Patience
 from bridge.feed.roster import Roster
+from bridge.feed.rounds import INVENTORY_SECONDS, Rounds
 from bridge.feed.standing import SiteState, Standing
 from bridge.source.account import Fate
-from bridge.source.bucket import Bucket
 from bridge.source.take import StaleTake
 from bridge.vcenter import errors
 
@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from bridge.vcenter.client import VCenter
     from bridge.vcenter.types import HostSummary, Levels
 
-_INVENTORY_SECONDS = 60.0
 # When one that turns requests away says a longer time, as a page for maintenance does: it is asked
 # again while pools still live, and by the inventory's refresh as often anyway.
 _THROTTLED_SECONDS_MAX = 60.0
-_MISSED_SECONDS = 5.0  # after a look at the inventory none is made for a host that is gone
 _REFUSED_SECONDS = 300.0  # SSO locks accounts: a login refused later is tried once in this time
 
 
@@ -61,8 +59,6 @@ class Site:
     ) -> None:
         self.config = config
         self.gate = Gate(config.max_in_flight)
-        cap = config.max_bytes_per_second
-        self._cap = None if cap is None else Bucket(cap, clock)
         self._clusters = Clusters(client, clock=clock, at_once=1)
         self.requests: Counter[tuple[str, str]] = Counter()
         self._client = client
@@ -74,11 +70,8 @@ class Site:
         self._roster = Roster(config.name, planner, self._log)
         self._standing = Standing(clock=clock, log=self._log)
         self._patience = Patience()
-        self._fitting = Fitting(self.max_add_bytes)
-        self._limit_bytes = self.max_add_bytes
-        self._hurry = asyncio.Event()
-        self._asked_at = float("-inf")
-        self._missed_seconds = _MISSED_SECONDS
+        self._allowance = Allowance(config, planner, clock=clock, log=self._log)
+        self._rounds = Rounds()
         self._idle = asyncio.Event()
 
     @property
@@ -109,32 +102,26 @@ class Site:
     @property
     def max_add_bytes(self) -> int:
         """The most that one request may carry: under a cap no more than a second's worth."""
-        cap = self.config.max_bytes_per_second
-        return self.config.max_add_bytes if cap is None else min(self.config.max_add_bytes, cap)
+        return self._allowance.max_add_bytes
 
     def is_open(self, now: float) -> bool:
         """Whether a request may begin: neither gate nor cap is in the way."""
-        return self.gate.is_open(now) and (self._cap is None or self._cap.allowance() > 0)
+        return self.gate.is_open(now) and self._allowance.is_open()
 
     def opens_at(self) -> float | None:
         """When a pause or a debt ends; None while the gate is full."""
         gate = self.gate.opens_at()
-        return gate if gate is None or self._cap is None else max(gate, self._cap.opens_at(1))
+        return None if gate is None else max(gate, self._allowance.opens_at())
 
     async def run(self) -> None:
         """Refresh the inventory for ever; LoginRefusedAtFirst when the first login is refused."""
-        while True:
-            self._hurry.clear()
-            pause = await self._refresh()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._hurry.wait()
+        await self._rounds.run(self._refresh)
 
     async def _refresh(self) -> float:
         """Look at the inventory; returns after how many seconds to do so again."""
         wanted = self.config.hosts
         has_session = False
-        self._asked_at = self._clock()
+        self._rounds.asked(self._clock())
         try:
             await self._client.open()
             has_session = True
@@ -151,25 +138,15 @@ class Site:
         if wanted is self.config.hosts:  # or what was asked for is no longer wanted
             self._take_inventory(hosts)
         await self._clusters.refresh(self.names, self.config.hosts)
-        return _INVENTORY_SECONDS
+        return INVENTORY_SECONDS
 
     def change(self, config: VCenterConfig, hosts: list[HostSummary] | None = None) -> None:
         """Go by other limits and another filter, in the same session.
 
         `hosts` is what the filter means now, if that is known already.
         """
-        cap = config.max_bytes_per_second
-        if cap is None:
-            self._cap = None
-        elif self._cap is None:
-            self._cap = Bucket(cap, self._clock)
-        else:
-            self._cap.change(cap)
-        before, self.config = self.max_add_bytes, config
-        if self.max_add_bytes != before:
-            self._fitting = Fitting(self.max_add_bytes)
-            self._limit()
-        self._planner.cap(config.name, cap)
+        self.config = config
+        self._allowance.change(config, self._clock())
         self.gate.change(config.max_in_flight)
         self._client.allow(config.max_in_flight)
         if hosts is not None:
@@ -179,7 +156,7 @@ class Site:
 
     def refresh(self) -> None:
         """Look at the inventory now rather than within a minute."""
-        self._hurry.set()
+        self._rounds.hurry()
 
     def use_password(self, password: SecretStr) -> None:
         """Log in with this from now on; a session that there is stays."""
@@ -227,10 +204,7 @@ class Site:
     def feed(self, key: HostKey, take: Take) -> Coroutine[None, None, None]:
         """Send a take to one host, settle the take, and tell the planner; counts from now on."""
         self.gate.begun()
-        if self._cap is not None:
-            self._cap.take(take.raw_bytes)
-        self._fitting.begun(take.raw_bytes, self._clock())
-        self._limit()
+        self._allowance.begun(take.raw_bytes, self._clock())
         return self._feed(key, take)
 
     async def _look(self, key: HostKey) -> None:
@@ -267,13 +241,11 @@ class Site:
             now = self._clock()
             if levels is not None:
                 take.done(Fate.DELIVERED)
-                self._fitting.accepted(n_bytes, now)
-                self._limit()
+                self._allowance.accepted(n_bytes, now)
                 self._ended("add", "ok", Outcome.GOOD, now - started)
                 self._planner.observed(key, _reading(levels), now)
             elif not take.spent:
-                if self._cap is not None:
-                    self._cap.give_back(n_bytes)
+                self._allowance.unsent(n_bytes)
                 take.give_back()
                 self._failed("add", key, 0, failure, now - started)
             else:
@@ -310,10 +282,9 @@ class Site:
         self._ended(operation, meaning.snake(error), self._load(error, now - seconds, now), seconds)
         self._log.debug("request failed", host=key[1], operation=operation, error=str(error))
         if isinstance(error, errors.TooLarge) and n_spent_bytes:
-            self._fitting.refused(n_spent_bytes, now)
-            self._limit()
+            self._allowance.refused(n_spent_bytes, now)
         if isinstance(error, errors.HostNotFound):
-            self._missed(now)
+            self._rounds.missed(now)
         reason = meaning.absence(error)
         if reason is not None:
             self._planner.absent(key, reason, now)
@@ -325,14 +296,6 @@ class Site:
             self._planner.absent(key, "no sensible answer", now)
         else:
             self._planner.released(key, now, n_spent_bytes)
-
-    def _limit(self) -> None:
-        """Let requests be as large as seems to fit now."""
-        n_bytes = self._fitting.allowed_bytes(self._clock())
-        if n_bytes != self._limit_bytes:
-            self._log.info("another limit for the size of requests", bytes=n_bytes)
-            self._limit_bytes = n_bytes
-            self._planner.limit(self.config.name, n_bytes)
 
     def _load(self, error: errors.VCenterError | None, began_at: float, now: float) -> Outcome:
         """Say what a failure tells of the vCenter's load; begin a pause where it asks for one."""
@@ -359,18 +322,10 @@ class Site:
         return seconds
 
     def _take_inventory(self, hosts: list[HostSummary]) -> None:
-        self._missed_seconds = min(2.0 * self._missed_seconds, _INVENTORY_SECONDS)
-        if self._roster.take(hosts, self._clock()):
-            self._missed_seconds = _MISSED_SECONDS
+        is_new = self._roster.take(hosts, self._clock())
+        self._rounds.taken(is_new=is_new)
+        if is_new:
             self._wake()
-
-    def _missed(self, now: float) -> None:
-        """Look at the inventory soon: the host may be there under another id, or others are.
-
-        One that stays in the list and is not found has it looked at less and less often.
-        """
-        if now - self._asked_at >= self._missed_seconds:
-            self.refresh()
 
 
 def _reading(levels: Levels) -> Reading:

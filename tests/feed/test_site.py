@@ -457,7 +457,7 @@ async def test_a_host_that_is_gone_has_the_inventory_looked_at_but_not_for_ever(
         now[0] += seconds_later
         await site.look(("twin", host))
         await asyncio.sleep(0.3)
-        return site._asked_at == now[0]
+        return site._rounds.asked_at == now[0]
 
     try:
         async with asyncio.timeout(20):
