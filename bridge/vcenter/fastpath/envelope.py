@@ -31,23 +31,26 @@ class Envelope:
         size = len(head) + body.size
         if size > RECORD_BYTES:
             return False
-        memory = self._memory
-        at = len(head) + len(PREFIX)
-        memory[:at] = head + PREFIX
-        while body.has_more:
-            piece = body.next_piece()
-            memory[at : at + len(piece)] = piece
-            at += len(piece)
-        memory[at:size] = SUFFIX
-        body.finished = True
-        whole = memory[:size]
+        whole = self._memory[:size]
         try:
+            self._fill(whole, head + PREFIX, body)
             transport.write(whole)
         finally:
             whole[:] = _ZEROS[:size]
         if transport.get_write_buffer_size():
             transport.abort()  # what it has not encrypted yet is not there any more
         return True
+
+    @staticmethod
+    def _fill(whole: memoryview, at_front: bytes, body: "EntropyBody") -> None:
+        at = len(at_front)
+        whole[:at] = at_front
+        while body.has_more:
+            piece = body.next_piece()
+            whole[at : at + len(piece)] = piece
+            at += len(piece)
+        whole[at:] = SUFFIX
+        body.finished = True
 
 
 def new_envelope() -> Envelope | None:
