@@ -14,7 +14,7 @@ _MISSED_SECONDS = 5.0  # after a look at the inventory none is made for a host t
 
 
 class Rounds:
-    """One vCenter's."""
+    """The looks at one vCenter's inventory. All times are the caller's, in seconds."""
 
     def __init__(self) -> None:
         self._hurry = asyncio.Event()
