@@ -29,12 +29,12 @@ def token(tmp_path):
 
 
 @contextlib.contextmanager
-def feeding(token, directory, environment=None):
+def feeding(token, directory, environment=None, **limits):
     """Run a bridge that feeds a twin's hosts over TLS from the test token, and is well into it."""
     with TwinProcess("--hosts", HOSTS, "--initial-level", 0.1) as twin:
         configuration = document(
             hsm_test={"module": token.module, "token_label": LABEL, "env": token.environment},
-            vcenter_twin=vcenter_table(twin),
+            vcenter_twin={**vcenter_table(twin), **limits},
         )
         with BridgeProcess(configuration, directory, environment) as bridge:
             wait_until(
