@@ -17,10 +17,10 @@ from bridge.feed.outlook import HostOutlook, Lateness, lateness_of, outlook_of
 from bridge.feed.policy import GROUP_BYTES, Policy, Stock
 from bridge.feed.portion import Portion
 from bridge.feed.topups import TopUps
-from bridge.feed.turns import Group, Queue
+from bridge.feed.turns import Group, first
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
 _RELEASED_SECONDS = 1.0
 _RELEASED_SECONDS_MOST = 30.0
@@ -58,7 +58,7 @@ class Planner:
             if host.visit_bytes is None:
                 if host.state is HostState.READ:
                     host.schedule(host.read_at, policy)
-                _unsort(host)
+                host.group.unsort(host)
                 self._sort(host, now)
 
     def limit(self, group: str, max_add_bytes: int) -> None:
@@ -100,7 +100,7 @@ class Planner:
             return
         host.setbacks = 0
         host.look_at, host.look_by = now, now + self._policy.imminent_seconds
-        _unsort(host)
+        host.group.unsort(host)
         self._sort(host, now)
 
     def remove_host(self, key: HostKey) -> None:
@@ -108,8 +108,8 @@ class Planner:
         host = self._hosts.get(key)
         if host is None:
             return
-        _unsort(host)
-        _count_drain(host, 0.0, 0.0)
+        host.group.unsort(host)
+        host.group.count_drain(host, 0.0, 0.0)
         if host.visit_bytes is None:
             self._forget(host)
         else:
@@ -126,8 +126,8 @@ class Planner:
                 return Look(host.key)
         self._portion.look(now, stock, self._in_flight_bytes, self._groups.values())
         fed = self._fed(free, stock)
-        needy = _first([group.refills for group in fed])
-        look = _first([queue for group in free for queue in group.due()])
+        needy = first([group.refills for group in fed])
+        look = first([queue for group in free for queue in group.due()])
         if needy is not None and (look is None or self._before(needy, look, now)):
             size = self._portion.size(needy)
             if size.n_bytes:
@@ -137,7 +137,7 @@ class Planner:
             return self._look(look, needy, now) if look.group in fed else Look(look.key)
         if needy is None and stock.nearly_full(self._in_flight_bytes):
             if self._portion.wants_small_rooms:
-                spare = _first([group.top_ups for group in fed])
+                spare = first([group.top_ups for group in fed])
                 if spare is not None and (size := self._portion.size(spare)).n_bytes:
                     return _bring(spare, size.n_bytes, now)
             elif (spare := self._top_ups.first(now, fed)) is not None:
@@ -158,7 +158,7 @@ class Planner:
         self._in_flight_bytes += n_bytes
         self._fed_last = n_bytes > 0
         self._top_ups.begun(host, n_bytes, now, self._policy.top_ups_per_second)
-        _unsort(host)
+        host.group.unsort(host)
 
     def observed(self, key: HostKey, reading: Reading, now: float) -> None:
         """Note that a visit ended with a reading."""
@@ -171,7 +171,7 @@ class Planner:
             host.group.doubted_since = math.inf
         host.visit_bytes = None
         host.schedule(now, self._policy)
-        _count_drain(host, host.drain.far, host.drain.peak)
+        host.group.count_drain(host, host.drain.far, host.drain.peak)
         self._sort(host, now)
         self._top_ups.read(host, now)
 
@@ -184,7 +184,7 @@ class Planner:
             host.lose(reason, now)
         host.visit_bytes = None
         host.set_back(HostState.ABSENT, reason)
-        _count_drain(host, 0.0, 0.0)
+        host.group.count_drain(host, 0.0, 0.0)
         backoff = _ABSENT_SECONDS * 2.0 ** min(host.setbacks - 1, 8)
         host.look_at = now + min(_ABSENT_SECONDS_MOST, backoff)
         host.look_by = host.look_at + host.timeout_seconds
@@ -305,7 +305,7 @@ class Planner:
             return
         group, wake = host.group, math.inf
         if now < host.not_before:
-            _unsort(host)
+            group.unsort(host)
             group.wakes.put(host, host.not_before)
             return
         if host.may_be_low_at(now) is not host.low:
@@ -330,32 +330,6 @@ class Planner:
             group.wakes.put(host, wake)
 
 
-def _first(queues: Iterable[Queue]) -> Host | None:
-    """Return the host with the earliest moment of all."""
-    best: tuple[float, Host] | None = None
-    for queue in queues:
-        head = queue.head()
-        if head is not None and (best is None or head[0] < best[0]):
-            best = head
-    return best[1] if best else None
-
-
 def _bring(host: Host, n_bytes: int, now: float) -> Decision:
     """Feed the host, or look first if its last reading is too old."""
     return Feed(host.key, n_bytes) if host.trusted_at(now) else Look(host.key)
-
-
-def _count_drain(host: Host, far: float, peak: float) -> None:
-    """Let the host count in its group with this much."""
-    host.group.bytes_per_second += far - host.counted_bytes_per_second
-    host.group.peak_bytes_per_second += peak - host.counted_peak_bytes_per_second
-    host.counted_bytes_per_second, host.counted_peak_bytes_per_second = far, peak
-
-
-def _unsort(host: Host) -> None:
-    """Take a host out of every queue."""
-    for queue in host.group.queues:
-        queue.drop(host)
-    if host.low:
-        host.low = False
-        host.group.low -= 1

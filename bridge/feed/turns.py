@@ -8,6 +8,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.feed.hoststate import Host
 
 _LIVE_SECONDS = 5.0
@@ -85,6 +87,16 @@ class Queue:
         return None
 
 
+def first(queues: Iterable[Queue]) -> Host | None:
+    """Return the host with the earliest moment of all."""
+    best: tuple[float, Host] | None = None
+    for queue in queues:
+        head = queue.head()
+        if head is not None and (best is None or head[0] < best[0]):
+            best = head
+    return best[1] if best else None
+
+
 class Group:
     """The hosts of one vCenter, by what they wait for."""
 
@@ -155,6 +167,20 @@ class Group:
         if self.retrying + 1 <= max(1, self.places / _RETRIES_OF_PLACES):
             return self.looks, self.retries
         return (self.looks,)
+
+    def unsort(self, host: Host) -> None:
+        """Take one of its hosts out of every queue."""
+        for queue in self.queues:
+            queue.drop(host)
+        if host.low:
+            host.low = False
+            self.low -= 1
+
+    def count_drain(self, host: Host, far: float, peak: float) -> None:
+        """Let one of its hosts count with this much."""
+        self.bytes_per_second += far - host.counted_bytes_per_second
+        self.peak_bytes_per_second += peak - host.counted_peak_bytes_per_second
+        host.counted_bytes_per_second, host.counted_peak_bytes_per_second = far, peak
 
     def lives_at(self, now: float) -> bool:
         """Say whether it took visits lately, so that its hosts count in what is shared out."""
